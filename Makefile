@@ -121,4 +121,8 @@ generate: $(INSTALLED) ## Make the OpenAPI file and the pages' types anew
 
 .PHONY: verify-generated
 verify-generated: $(INSTALLED) ## Fail if generated files differ from what generate makes
-	@scripts/verify-generated
+	@echo 'Comparing generated files'
+	@go run ./cmd/citycode openapi | diff -u internal/api/testdata/openapi.json - || \
+	  { echo 'internal/api/testdata/openapi.json is not what the program says: run make generate' >&2; exit 1; }
+	@$(NPM) run generate -- --check || \
+	  { echo "the pages' types are not what the OpenAPI file says: run make generate" >&2; exit 1; }
