@@ -40,7 +40,7 @@ serve: build ## Run as in production, with SQLite in DATA=.data (docs/operate.md
 .PHONY: build
 build: tools $(PAGES) ## Build the pages and bin/citycode, one file that holds both
 	@echo 'Building bin/citycode'
-	@go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/citycode ./cmd/citycode
+	@CGO_ENABLED=0 go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/citycode ./cmd/citycode
 
 .PHONY: tools
 tools:
