@@ -6,8 +6,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"time"
-
-	"github.com/citycode/citycode/internal/fault"
 )
 
 // Engine names the database program behind a DB.
@@ -33,7 +31,7 @@ const (
 // Config says which database to open. The zero Now, MaxConns and Log work.
 type Config struct {
 	Dir      string // folder of the SQLite files; made if missing, 0700
-	URL      string // postgres://…; "" means SQLite in Dir
+	URL      string // postgres://…; its search_path selects the schema; "" means SQLite in Dir
 	Store    Store  // "" means Main
 	Now      func() time.Time
 	MaxConns int          // PostgreSQL: connections; SQLite: readers besides the one writer. 0: 16 and 4
@@ -45,9 +43,12 @@ type Config struct {
 //
 // Placeholders are $1, $2, …. Arguments are strings, integers that fit 64
 // signed bits, booleans, []byte and nil (a nil pointer or nil []byte is NULL),
-// and types built on those; on PostgreSQL slices of them too, for
+// and types and pointers built on those; on PostgreSQL slices of them too, for
 // unnest($1::bigint[]). A string with a NUL or bad UTF-8 gives fault Invalid
 // "bad_text". Rows must be closed before the next statement.
+//
+// After a statement failed in a transaction everything that follows fails, and
+// so does the transaction. No error quotes an argument or a stored value.
 type Querier interface {
 	Exec(ctx context.Context, sql string, args ...any) (rowsAffected int64, err error)
 	Query(ctx context.Context, sql string, args ...any) (Rows, error)
@@ -55,7 +56,9 @@ type Querier interface {
 }
 
 // Rows is the answer to a query. Close may be called more than once, and Next
-// closes at the end; Err is meaningful after either.
+// closes at the end; Err is meaningful after either. Scan stores into pointers
+// to the types that arguments have; NULL only into a pointer to a pointer, or
+// as a nil []byte.
 type Rows interface {
 	Next() bool
 	Scan(dest ...any) error
@@ -71,13 +74,11 @@ type Row interface {
 // ErrNoRows is what Row.Scan gives when the query had no answer.
 var ErrNoRows = errors.New("no rows")
 
-// engine is what the two database programs do differently.
+// engine is what the two database programs do differently. Its errors have
+// their class.
 type engine interface {
 	// run gives fn a Querier in the mode; commit and roll-back are its own.
 	run(ctx context.Context, m mode, fn func(ctx context.Context, q Querier) error) error
-	// classify puts an error into the classes of errors.go.
-	classify(err error) error
-	ping(ctx context.Context) error
 	// lockMigration keeps other migrators out until the transaction q ends, and
 	// makes the schema if it is missing.
 	lockMigration(ctx context.Context, q Querier) error
@@ -108,8 +109,14 @@ type DB struct {
 	migrations fs.FS // NNNN_name.sql files at its root
 }
 
+// connectTimeout bounds the wait for a connection to a server that doesn't
+// answer; one that refuses fails at once.
+const connectTimeout = 2 * time.Second
+
 // Open connects and checks that the database keeps what it acknowledges; see
-// the package comment for what is checked. It doesn't migrate.
+// the package comment for what is checked. It doesn't migrate. A database that
+// is there but unfit gives fault Invalid "database_unsafe", a URL that can't be
+// understood "database_url", a schema that doesn't exist "database_schema".
 func Open(ctx context.Context, c Config) (*DB, error) {
 	if c.Store == "" {
 		c.Store = Main
@@ -141,28 +148,24 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 // Engine says which database program this is.
 func (d *DB) Engine() Engine { return d.kind }
 
-// Close ends every connection. Calls under way should have returned before.
+// Close refuses new calls, waits for those under way and ends every connection.
 func (d *DB) Close() error { return d.engine.close() }
 
 // Ping asks the database for a sign of life, for at most 2 s.
 func (d *DB) Ping(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	return d.engine.classify(d.engine.ping(ctx))
+	return d.Read(ctx, func(ctx context.Context, q Querier) error {
+		var one int64
+		return q.QueryRow(ctx, "select 1").Scan(&one)
+	})
 }
 
 // Backup writes a consistent copy of a SQLite database to path, which must not
 // exist, while readers and writers go on. The copy has the identity of the
 // original: call RenewIdentity when it is put to use. PostgreSQL has pg_dump
-// and physical backups for this; the error says so.
+// and physical backups for this; the error (fault Invalid "backup_postgresql")
+// says so.
 func (d *DB) Backup(ctx context.Context, path string) error {
-	return d.engine.classify(d.engine.backup(ctx, path))
-}
-
-// connectTimeout bounds the wait for a connection to a server that doesn't
-// answer; one that refuses fails at once.
-const connectTimeout = 2 * time.Second
-
-func unavailable(err error, format string, args ...any) error {
-	return fault.Wrap(fault.Unavailable, "database_unavailable", err, format, args...)
+	return d.engine.backup(ctx, path)
 }

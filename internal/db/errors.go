@@ -1,6 +1,7 @@
 package db
 
 import (
+	"context"
 	"errors"
 
 	"github.com/citycode/citycode/internal/fault"
@@ -15,7 +16,8 @@ var (
 )
 
 // IsUnique says whether err comes from a row that a primary key or a unique
-// index forbids.
+// index forbids. On both engines the transaction is then over: use
+// on conflict … where a second row is no mistake.
 func IsUnique(err error) bool { return errors.Is(err, errUnique) }
 
 // IsUnclear says whether err means that a transaction may or may not have been
@@ -33,6 +35,39 @@ type classed struct {
 func (c *classed) Error() string   { return c.cause.Error() }
 func (c *classed) Unwrap() []error { return []error{c.class, c.cause} }
 
+// quiet is an error whose own text may quote a value, which may be somebody's
+// name: errors.As still finds it, but what is printed is the text given here.
+type quiet struct {
+	text  string
+	cause error
+}
+
+func (q *quiet) Error() string { return q.text }
+func (q *quiet) Unwrap() error { return q.cause }
+
 func unclear(err error) error {
 	return fault.Wrap(fault.Unavailable, "commit_unclear", &classed{errUnclear, err}, "%s", errUnclear.Error())
+}
+
+func unavailable(err error, format string, args ...any) error {
+	return fault.Wrap(fault.Unavailable, "database_unavailable", err, format, args...)
+}
+
+func busy(err error, format string, args ...any) error {
+	return fault.Wrap(fault.Busy, "database_contention", err, format, args...)
+}
+
+// settledOrOver says whether an error needs no class of its engine: it has one,
+// or the caller went away. A deadline that passed means that the database
+// didn't answer in time.
+func settledOrOver(err error) (error, bool) {
+	switch {
+	case err == nil, fault.KindOf(err) != fault.Internal, errors.Is(err, errUnique), errors.Is(err, errRetry):
+		return err, true
+	case errors.Is(err, context.DeadlineExceeded):
+		return unavailable(err, "the database didn't answer in time"), true
+	case errors.Is(err, context.Canceled):
+		return err, true
+	}
+	return err, false
 }

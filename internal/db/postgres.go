@@ -2,24 +2,14 @@ package db
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/url"
-	"regexp"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/citycode/citycode/internal/fault"
 )
-
-// commitPatience bounds a commit, which doesn't stop when its caller goes away:
-// an answer in time is worth more than the outcome not being known.
-const commitPatience = 10 * time.Second
 
 // postgresEngine is one schema of a PostgreSQL database.
 type postgresEngine struct {
@@ -28,152 +18,150 @@ type postgresEngine struct {
 }
 
 func openPostgres(ctx context.Context, c Config) (*postgresEngine, error) {
-	u, err := url.Parse(c.URL)
-	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
-		// Not the error itself: it quotes the URL with its password.
-		return nil, fault.New(fault.Invalid, "database_url", "the database URL must look like postgres://user@host/database")
-	}
-	cc, err := pgx.ParseConfig(c.URL)
+	config, err := postgresConfig(c.URL)
 	if err != nil {
-		return nil, fault.New(fault.Invalid, "database_url", "the database URL has a part that can't be understood")
+		return nil, err
 	}
-	cc.ConnectTimeout = connectTimeout
-	cc.DialFunc = (&net.Dialer{
-		Timeout:         connectTimeout,
-		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 2 * time.Second, Interval: time.Second, Count: 3},
-	}).DialContext
-	cc.OnNotice = noteWarning
-	if cc.RuntimeParams["application_name"] == "" {
-		cc.RuntimeParams["application_name"] = "citycode"
-	}
-	e := &postgresEngine{}
-	first, err := pgx.ConnectConfig(ctx, cc)
+	first, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
-		return nil, e.classify(err)
+		return nil, classifyPostgres(err)
 	}
 	defer first.Close(context.WithoutCancel(ctx))
 	if err := checkPostgres(ctx, first); err != nil {
-		return nil, e.classify(err)
+		return nil, classifyPostgres(err)
 	}
 	var schema *string
 	if err := first.QueryRow(ctx, "select current_schema()").Scan(&schema); err != nil {
-		return nil, e.classify(err)
+		return nil, classifyPostgres(err)
 	}
 	if schema == nil {
 		return nil, fault.New(fault.Invalid, "database_schema", "the schema in search_path doesn't exist, or this user may not use it")
 	}
-	e.schema = *schema
+	e := &postgresEngine{schema: *schema}
 	if c.Store == PersonKeys {
 		e.schema += "_person_keys"
 	}
-	cc.RuntimeParams["search_path"] = pgx.Identifier{e.schema}.Sanitize()
+	config.RuntimeParams["search_path"] = pgx.Identifier{e.schema}.Sanitize()
 	size := c.MaxConns
 	if size <= 0 {
 		size = 16
 	}
-	e.pool = newPostgresPool(cc, size)
+	e.pool = newPostgresPool(config, size)
 	return e, nil
 }
 
+func postgresConfig(text string) (*pgx.ConnConfig, error) {
+	// Never the parsers' own errors: they quote the URL with its password.
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
+		return nil, fault.New(fault.Invalid, "database_url", "the database URL must look like postgres://user@host/database")
+	}
+	config, err := pgx.ParseConfig(text)
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "database_url", "the database URL has a part that can't be understood")
+	}
+	config.ConnectTimeout = connectTimeout
+	config.DialFunc = newDialer().dial
+	config.OnNotice = noteWarning
+	for name, value := range map[string]string{
+		"application_name": "citycode",
+		// The server, too, finds out that this machine is gone, and frees its locks.
+		"tcp_keepalives_idle":     "5",
+		"tcp_keepalives_interval": "2",
+		"tcp_keepalives_count":    "3",
+	} {
+		if config.RuntimeParams[name] == "" {
+			config.RuntimeParams[name] = value
+		}
+	}
+	return config, nil
+}
+
 // checkPostgres refuses a server that acknowledges what it may lose, or that
-// orders text otherwise than SQLite does.
+// orders text otherwise than SQLite does. It also makes the connection read
+// only outside transactions that say otherwise.
 func checkPostgres(ctx context.Context, c *pgx.Conn) error {
 	var version int64
-	var fsync, fullPageWrites, synchronousCommit, encoding, collate, provider, locale string
+	var fsync, fullPageWrites, synchronousCommit, encoding, collate, provider, locale, readOnly string
+	var standby bool
 	err := c.QueryRow(ctx, `
-		select current_setting('server_version_num')::bigint, current_setting('fsync'), current_setting('full_page_writes'),
-			current_setting('synchronous_commit'), current_setting('server_encoding'), d.datcollate, d.datlocprovider::text,
-			coalesce(to_jsonb(d)->>'datlocale', '')
+		select current_setting('server_version_num')::bigint, pg_is_in_recovery(), current_setting('fsync'), current_setting('full_page_writes'),
+			current_setting('synchronous_commit'), current_setting('server_encoding'), d.datcollate::text, d.datlocprovider::text,
+			coalesce(to_jsonb(d)->>'datlocale', ''), set_config('default_transaction_read_only', 'on', false)
 		from pg_database d where d.datname = current_database()`).
-		Scan(&version, &fsync, &fullPageWrites, &synchronousCommit, &encoding, &collate, &provider, &locale)
+		Scan(&version, &standby, &fsync, &fullPageWrites, &synchronousCommit, &encoding, &collate, &provider, &locale, &readOnly)
 	if err != nil {
 		return fmt.Errorf("asking the server for its settings: %w", err)
 	}
-	unsafe := func(format string, args ...any) error {
-		return fault.New(fault.Invalid, "database_unsafe", format, args...)
-	}
 	switch {
 	case version < 150000:
-		return unsafe("PostgreSQL %d is older than 15", version/10000)
+		return unsafeServer("PostgreSQL %d is older than 15", version/10000)
+	case standby:
+		return unavailable(nil, "this PostgreSQL is a standby: it can't write")
 	case fsync != "on":
-		return unsafe("PostgreSQL has fsync %s: a crash would lose what was acknowledged", fsync)
+		return unsafeServer("PostgreSQL has fsync %s: a crash would lose what was acknowledged", fsync)
 	case fullPageWrites != "on":
-		return unsafe("PostgreSQL has full_page_writes %s: a crash would tear pages", fullPageWrites)
+		return unsafeServer("PostgreSQL has full_page_writes %s: a crash would tear pages", fullPageWrites)
 	case synchronousCommit != "on" && synchronousCommit != "remote_apply":
-		return unsafe("PostgreSQL has synchronous_commit %s: a crash would lose what was acknowledged; set it to on", synchronousCommit)
+		return unsafeServer("PostgreSQL has synchronous_commit %s: a crash would lose what was acknowledged; set it to on", synchronousCommit)
 	case encoding != "UTF8":
-		return unsafe("the database has encoding %s, not UTF8", encoding)
-	case provider == "c" && collate != "C" && collate != "POSIX",
-		provider == "b" && locale != "C" && locale != "C.UTF-8",
-		provider != "c" && provider != "b":
-		return unsafe("the database has collation %s (provider %s), not C: make it with create database … template template0 lc_collate 'C' lc_ctype 'C'", collate, provider)
+		return unsafeServer("the database has encoding %s, not UTF8", encoding)
+	case !ordersByBytes(provider, collate, locale):
+		return unsafeServer("the database has collation %s (provider %s), not C: make it with create database … template template0 lc_collate 'C' lc_ctype 'C'",
+			collate+locale, provider)
 	}
 	return nil
 }
 
-func (e *postgresEngine) run(ctx context.Context, m mode, fn func(ctx context.Context, q Querier) error) error {
-	c, begun, err := e.begin(ctx, m)
-	if err != nil {
-		return err
+// ordersByBytes looks at pg_database: provider "c" is the C library's locales,
+// "b" (from 17 on) the server's own, "i" ICU's.
+func ordersByBytes(provider, collate, locale string) bool {
+	switch provider {
+	case "c":
+		return collate == "C" || collate == "POSIX"
+	case "b":
+		return locale == "C" || strings.HasPrefix(locale, "C.")
 	}
-	q := &postgresConn{conn: c.Conn, usable: true}
-	finished := false
-	defer func() {
-		if begun && !finished {
-			q.rollback()
-		}
-		e.pool.release(c)
-	}()
-	err = fn(ctx, q)
-	q.endUse()
-	if err != nil || !begun {
-		return err
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	finished = true
-	if m == modeSnapshot {
-		q.rollback()
-		return nil
-	}
-	return q.commit(ctx)
+	return false
 }
 
-var beginText = map[mode]string{
-	modeSnapshot: "begin isolation level repeatable read read only",
-	modeAppend:   "begin isolation level read committed read write",
-	modeTx:       "begin isolation level serializable read write",
+func (e *postgresEngine) run(ctx context.Context, m mode, fn func(ctx context.Context, q Querier) error) error {
+	c, err := e.begin(ctx, m)
+	if err != nil {
+		return classifyPostgres(err)
+	}
+	defer e.pool.release(c)
+	q := &postgresConn{loan: loan{classify: classifyPostgres, slices: true}, conn: c.Conn}
+	if m == modeRead {
+		q.start(false)
+		defer q.finish(nil)
+		return fn(ctx, q)
+	}
+	return classifyPostgres(q.transact(ctx, m, fn))
 }
 
 // begin takes a connection and starts what the mode asks for. A connection
 // that died in the pool is found here and replaced: nothing was done on it.
-func (e *postgresEngine) begin(ctx context.Context, m mode) (c *pooled, begun bool, err error) {
+func (e *postgresEngine) begin(ctx context.Context, m mode) (*pooled, error) {
 	for {
-		if c, err = e.pool.acquire(ctx); err != nil {
-			return nil, false, err
+		c, err := e.pool.acquire(ctx)
+		if err != nil {
+			return nil, err
 		}
 		text, ok := beginText[m]
 		if !ok {
-			return c, false, nil
+			return c, nil
 		}
 		if _, err = c.Exec(ctx, text); err == nil {
-			return c, true, nil
+			return c, nil
 		}
-		dead := c.IsClosed() && !c.fresh
+		died := c.IsClosed() && !c.fresh
 		e.pool.release(c)
-		if !dead || ctx.Err() != nil {
-			return nil, false, err
+		if !died || ctx.Err() != nil {
+			return nil, err
 		}
-		e.pool.reset()
+		e.pool.reset() // the others are no better
 	}
-}
-
-func (e *postgresEngine) ping(ctx context.Context) error {
-	return e.run(ctx, modeRead, func(ctx context.Context, q Querier) error {
-		_, err := q.Exec(ctx, "select 1")
-		return err
-	})
 }
 
 func (e *postgresEngine) close() error {
@@ -183,6 +171,11 @@ func (e *postgresEngine) close() error {
 
 func (e *postgresEngine) lockMigration(ctx context.Context, q Querier) error {
 	if _, err := q.Exec(ctx, "select pg_advisory_xact_lock(hashtext('citycode migration'), hashtext($1))", e.schema); err != nil {
+		return err
+	}
+	// Asked first: making it needs a right that its owner may lack.
+	var n int64
+	if err := q.QueryRow(ctx, "select count(*) from pg_namespace where nspname = $1", e.schema).Scan(&n); err != nil || n > 0 {
 		return err
 	}
 	_, err := q.Exec(ctx, "create schema if not exists "+pgx.Identifier{e.schema}.Sanitize())
@@ -196,41 +189,11 @@ func (e *postgresEngine) hasTable(ctx context.Context, q Querier, name string) (
 }
 
 func (e *postgresEngine) script(ctx context.Context, q Querier, text string) error {
-	_, err := q.(*postgresConn).conn.Exec(ctx, text) // without arguments: the simple protocol, which takes many statements
+	_, err := q.Exec(ctx, text) // without arguments: the simple protocol, which takes many statements
 	return err
 }
 
 func (e *postgresEngine) backup(context.Context, string) error {
 	return fault.New(fault.Invalid, "backup_postgresql",
 		"back up PostgreSQL with its own tools: pg_dump --format=custom --schema=%s for this store, or pg_basebackup with an archive of the write-ahead log", e.schema)
-}
-
-// secretText finds a password in a driver's text, which shouldn't hold one.
-var secretText = regexp.MustCompile(`(?i)(postgres(?:ql)?://[^\s/@]*:)[^\s@]*@|(password=)\S+`)
-
-func (e *postgresEngine) classify(err error) error {
-	if err == nil || fault.KindOf(err) != fault.Internal || errors.Is(err, context.Canceled) {
-		return err
-	}
-	if s, ok := errors.AsType[*pgconn.PgError](err); ok {
-		switch code := s.Code; {
-		case code == "23505":
-			return &classed{errUnique, err}
-		case code == "40001" || code == "40P01" || code == "0A000" && strings.Contains(s.Routine, "RevalidateCachedQuery"):
-			return &classed{errRetry, err}
-		case strings.HasPrefix(code, "08") || strings.HasPrefix(code, "53") || strings.HasPrefix(code, "58") ||
-			code == "57P01" || code == "57P02" || code == "57P03" || code == "57P05" || code == "25006" || code == "28000" || code == "28P01" || code == "3D000":
-			return unavailable(err, "PostgreSQL can't serve now")
-		}
-		return err
-	}
-	var connect *pgconn.ConnectError
-	var network net.Error
-	switch {
-	case errors.As(err, &connect), errors.As(err, &network), errors.Is(err, context.DeadlineExceeded),
-		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed),
-		errors.Is(err, pgconn.ErrConnClosed), pgconn.SafeToRetry(err):
-		return unavailable(err, "PostgreSQL can't be reached")
-	}
-	return err
 }

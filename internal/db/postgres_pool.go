@@ -31,6 +31,8 @@ type postgresPool struct {
 	failed  error     // of the last attempt to connect
 	retryAt time.Time // until then, failed is the answer
 	closed  bool
+	closing chan struct{}
+	close1  func()
 }
 
 type pooled struct {
@@ -40,7 +42,9 @@ type pooled struct {
 }
 
 func newPostgresPool(config *pgx.ConnConfig, size int) *postgresPool {
-	return &postgresPool{config: config, places: make(chan struct{}, size)}
+	p := &postgresPool{config: config, places: make(chan struct{}, size), closing: make(chan struct{})}
+	p.close1 = sync.OnceFunc(p.shut)
+	return p
 }
 
 // acquire lends a connection that answered within the last second, or a new one.
@@ -50,6 +54,8 @@ func (p *postgresPool) acquire(ctx context.Context) (*pooled, error) {
 	}
 	select {
 	case p.places <- struct{}{}:
+	case <-p.closing:
+		return nil, errClosed
 	case <-ctx.Done():
 		return nil, fmt.Errorf("waiting for a database connection: %w", ctx.Err())
 	}
@@ -116,14 +122,14 @@ func (p *postgresPool) connect(ctx context.Context) (*pooled, error) {
 	if failed != nil && pause > 0 {
 		return nil, failed
 	}
-	bounded, cancel := context.WithTimeout(ctx, connectTimeout)
-	defer cancel()
-	c, err := pgx.ConnectConfig(bounded, p.config)
+	c, err := pgx.ConnectConfig(ctx, p.config) // which bounds each server's time
 	if err == nil {
 		// Every connection is checked: after a failover it may be another server.
+		bounded, cancel := context.WithTimeout(ctx, connectTimeout)
 		if err = checkPostgres(bounded, c); err != nil {
 			discard(&pooled{Conn: c})
 		}
+		cancel()
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -147,20 +153,11 @@ func (p *postgresPool) release(c *pooled) {
 	}
 	c.used = time.Now()
 	p.mu.Lock()
-	var old *pooled
-	closed := p.closed
-	if !closed {
-		p.idle = append(p.idle, c)
-		if c.used.Sub(p.idle[0].used) > lastIdle {
-			old, p.idle = p.idle[0], p.idle[1:]
-		}
-	}
-	p.mu.Unlock()
-	if closed {
-		discard(c)
-	}
-	if old != nil {
-		discard(old)
+	defer p.mu.Unlock()
+	p.idle = append(p.idle, c)
+	if old := p.idle[0]; c.used.Sub(old.used) > lastIdle {
+		p.idle = p.idle[1:]
+		go discard(old)
 	}
 }
 
@@ -175,18 +172,19 @@ func (p *postgresPool) reset() {
 	}
 }
 
-// close ends the idle connections and waits for those that are lent.
-func (p *postgresPool) close() {
+// close refuses new loans, waits for those under way and ends all connections.
+func (p *postgresPool) close() { p.close1() }
+
+func (p *postgresPool) shut() {
 	p.mu.Lock()
 	p.closed = true
-	idle := p.idle
-	p.idle = nil
 	p.mu.Unlock()
-	for _, c := range idle {
-		discard(c)
-	}
+	close(p.closing)
 	for range cap(p.places) {
 		p.places <- struct{}{}
+	}
+	for _, c := range p.idle {
+		discard(c)
 	}
 }
 

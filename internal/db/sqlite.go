@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"modernc.org/sqlite"
@@ -38,6 +39,8 @@ type sqliteEngine struct {
 	pool    *sql.DB
 	writer  chan *sqliteConn // holds the one writer while nobody uses it
 	readers chan *sqliteConn // nil entries are connections not yet made
+	closing chan struct{}
+	close1  func() error
 }
 
 func openSQLite(ctx context.Context, c Config) (*sqliteEngine, error) {
@@ -67,11 +70,15 @@ func openSQLite(ctx context.Context, c Config) (*sqliteEngine, error) {
 	if readers <= 0 {
 		readers = 4
 	}
-	e := &sqliteEngine{path: path, pool: pool, writer: make(chan *sqliteConn, 1), readers: make(chan *sqliteConn, readers)}
-	w, err := e.connect(ctx, false)
+	e := &sqliteEngine{
+		path: path, pool: pool, closing: make(chan struct{}),
+		writer: make(chan *sqliteConn, 1), readers: make(chan *sqliteConn, readers),
+	}
+	e.close1 = sync.OnceValue(e.shut)
+	w, err := e.connectWriter(ctx)
 	if err != nil {
 		pool.Close()
-		return nil, e.classify(err)
+		return nil, classifySQLite(err)
 	}
 	e.writer <- w
 	for range readers {
@@ -94,9 +101,17 @@ func sqliteDSN(path string) string {
 	return u.String()
 }
 
+func (e *sqliteEngine) connectWriter(ctx context.Context) (*sqliteConn, error) {
+	return e.connect(ctx, "pragma busy_timeout = "+strconv.Itoa(int(writerSlice.Milliseconds())))
+}
+
+func (e *sqliteEngine) connectReader(ctx context.Context) (*sqliteConn, error) {
+	return e.connect(ctx, "pragma query_only = on")
+}
+
 // connect makes a connection and checks what it really has, because SQLite
 // ignores a pragma that it doesn't know or can't follow.
-func (e *sqliteEngine) connect(ctx context.Context, reader bool) (*sqliteConn, error) {
+func (e *sqliteEngine) connect(ctx context.Context, last string) (*sqliteConn, error) {
 	c, err := e.pool.Conn(ctx)
 	if err != nil {
 		return nil, err
@@ -105,15 +120,11 @@ func (e *sqliteEngine) connect(ctx context.Context, reader bool) (*sqliteConn, e
 		c.Close()
 		return nil, err
 	}
-	last := "pragma busy_timeout = " + strconv.Itoa(int(writerSlice.Milliseconds()))
-	if reader {
-		last = "pragma query_only = on"
-	}
 	if _, err := c.ExecContext(ctx, last); err != nil {
 		c.Close()
 		return nil, err
 	}
-	return &sqliteConn{conn: c, cached: map[string]*sql.Stmt{}}, nil
+	return newSQLiteConn(c), nil
 }
 
 func checkSQLite(ctx context.Context, c *sql.Conn) error {
@@ -158,120 +169,95 @@ func versionAtLeast(have, want string) bool {
 	return true
 }
 
-func (e *sqliteEngine) run(ctx context.Context, m mode, fn func(ctx context.Context, q Querier) error) (err error) {
+func (e *sqliteEngine) run(ctx context.Context, m mode, fn func(ctx context.Context, q Querier) error) error {
+	from, connect := e.readers, e.connectReader
 	if m == modeTx || m == modeAppend {
-		c, err := take(ctx, e.writer)
-		if err != nil {
-			return err
-		}
-		defer func() { e.writer <- c }()
-		return e.transact(ctx, c, "begin immediate", fn)
+		from, connect = e.writer, e.connectWriter
 	}
-	c, err := take(ctx, e.readers)
+	c, err := e.take(ctx, from)
 	if err != nil {
-		return err
+		return classifySQLite(err)
 	}
-	defer func() { e.readers <- c }()
+	defer func() { from <- c }()
 	if c == nil {
-		if c, err = e.connect(ctx, true); err != nil {
-			return err
+		if c, err = connect(ctx); err != nil {
+			return classifySQLite(err)
 		}
 	}
-	if m == modeSnapshot {
-		return e.transact(ctx, c, "begin", fn)
+	if m == modeRead {
+		c.start(false)
+		// Also when fn panics: the connection goes back without open rows.
+		defer c.finish(nil)
+		return fn(ctx, c)
 	}
-	c.inUse()
-	defer c.endUse()
-	return fn(ctx, c)
+	return classifySQLite(c.transact(ctx, m == modeSnapshot, fn))
 }
 
 // take waits for a connection to be free.
-func take(ctx context.Context, from chan *sqliteConn) (*sqliteConn, error) {
+func (e *sqliteEngine) take(ctx context.Context, from chan *sqliteConn) (*sqliteConn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	select {
+	case <-e.closing:
+		return nil, errClosed
+	default:
+	}
+	select {
 	case c := <-from:
 		return c, nil
+	case <-e.closing:
+		return nil, errClosed
 	case <-ctx.Done():
 		return nil, fmt.Errorf("waiting for a database connection: %w", ctx.Err())
 	}
 }
 
-func (e *sqliteEngine) transact(ctx context.Context, c *sqliteConn, begin string, fn func(ctx context.Context, q Querier) error) error {
-	if err := c.begin(ctx, begin); err != nil {
+func (c *sqliteConn) transact(ctx context.Context, snapshot bool, fn func(ctx context.Context, q Querier) error) error {
+	if err := c.begin(ctx, snapshot); err != nil {
 		return err
 	}
-	done := false
-	// Also when fn panics: the connection goes back to the pool.
+	committed := false
 	defer func() {
-		if !done {
+		c.finish(nil) // again when fn panicked
+		if !committed {
 			c.control("rollback")
 		}
 	}()
-	c.inUse()
-	err := fn(ctx, c)
-	c.endUse()
-	if err == nil {
-		err = ctx.Err()
+	c.start(true)
+	if err := c.finish(fn(ctx, c)); err != nil {
+		return err
 	}
-	if err != nil {
+	if err := ctx.Err(); err != nil {
 		return err
 	}
 	if err := c.control("commit"); err != nil {
-		// The log may hold the commit though it couldn't be synced: a restart
-		// may bring it back.
-		if code := sqliteCode(err); code&0xff == sqlite3.SQLITE_IOERR {
+		if sqliteCode(err)&0xff == sqlite3.SQLITE_IOERR {
+			// The log may hold the commit though it couldn't be synced, and
+			// a restart may bring it back.
 			return unclear(err)
 		}
 		return err
 	}
-	done = true
+	committed = true
 	return nil
 }
 
-func (e *sqliteEngine) ping(ctx context.Context) error {
-	return e.run(ctx, modeRead, func(ctx context.Context, q Querier) error {
-		var one int64
-		return q.QueryRow(ctx, "select 1").Scan(&one)
-	})
-}
+func (e *sqliteEngine) close() error { return e.close1() }
 
-func (e *sqliteEngine) close() error {
+func (e *sqliteEngine) shut() error {
+	close(e.closing)
 	var errs []error
 	for range cap(e.readers) {
 		if c := <-e.readers; c != nil {
 			errs = append(errs, c.close())
 		}
 	}
-	c := <-e.writer
-	errs = append(errs, c.close())
+	// The writer last: it writes the log back into the file.
+	if c := <-e.writer; c != nil {
+		errs = append(errs, c.close())
+	}
 	return errors.Join(append(errs, e.pool.Close())...)
-}
-
-// sqliteCode is the extended result code in err's chain, or 0.
-func sqliteCode(err error) int {
-	if s, ok := errors.AsType[*sqlite.Error](err); ok {
-		return s.Code()
-	}
-	return 0
-}
-
-func (e *sqliteEngine) classify(err error) error {
-	if err == nil {
-		return nil
-	}
-	switch code := sqliteCode(err); {
-	case code == 0 || fault.KindOf(err) != fault.Internal:
-		return err
-	case code == sqlite3.SQLITE_CONSTRAINT_UNIQUE || code == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY || code == sqlite3.SQLITE_CONSTRAINT_ROWID:
-		return &classed{errUnique, err}
-	case code&0xff == sqlite3.SQLITE_BUSY || code&0xff == sqlite3.SQLITE_LOCKED:
-		return &classed{errRetry, err}
-	case code&0xff == sqlite3.SQLITE_FULL || code&0xff == sqlite3.SQLITE_IOERR || code&0xff == sqlite3.SQLITE_CANTOPEN || code&0xff == sqlite3.SQLITE_READONLY && code != sqlite3.SQLITE_READONLY:
-		return unavailable(err, "SQLite can't use its file")
-	}
-	return err
 }
 
 func (e *sqliteEngine) lockMigration(context.Context, Querier) error { return nil } // its transaction is the lock
@@ -283,6 +269,50 @@ func (e *sqliteEngine) hasTable(ctx context.Context, q Querier, name string) (bo
 }
 
 func (e *sqliteEngine) script(ctx context.Context, q Querier, text string) error {
-	_, err := q.(*sqliteConn).conn.ExecContext(ctx, text)
+	c := q.(*sqliteConn)
+	if _, err := c.admit(nil); err != nil {
+		return err
+	}
+	_, err := c.conn.ExecContext(ctx, text)
+	return c.fail(err)
+}
+
+// sqliteCode is the extended result code in err's chain, or 0.
+func sqliteCode(err error) int {
+	if s, ok := errors.AsType[*sqlite.Error](err); ok {
+		return s.Code()
+	}
+	return 0
+}
+
+// classifySQLite gives an error its class. SQLite's texts name tables and
+// columns, never values.
+func classifySQLite(err error) error {
+	if err, over := settledOrOver(err); over {
+		return err
+	}
+	code := sqliteCode(err)
+	switch code {
+	case sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_ROWID:
+		return &classed{errUnique, err}
+	case sqlite3.SQLITE_READONLY: // a write where only reading is allowed: a mistake in the program
+		return err
+	}
+	switch code & 0xff {
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
+		return &classed{errRetry, err}
+	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_NOMEM:
+		return unavailable(err, "SQLite can't use its file")
+	}
 	return err
+}
+
+// scanPlace finds in database/sql's text which column didn't fit; the rest of
+// that text quotes the value.
+func scanPlace(err error) string {
+	var column int
+	if _, scanned := fmt.Sscanf(err.Error(), "sql: Scan error on column index %d", &column); scanned == nil {
+		return fmt.Sprintf(": column %d", column)
+	}
+	return ""
 }

@@ -3,8 +3,6 @@ package db
 import (
 	"context"
 	"database/sql"
-	"errors"
-	"fmt"
 	"time"
 
 	sqlite3 "modernc.org/sqlite/lib"
@@ -14,28 +12,15 @@ import (
 // fewer texts than that, but multi-row inserts have one for each batch size.
 const maxCached = 256
 
-// sqliteConn is one connection with its prepared statements. As a Querier it
-// is used by one goroutine at a time.
+// sqliteConn is one connection with its prepared statements.
 type sqliteConn struct {
+	loan
 	conn   *sql.Conn
 	cached map[string]*sql.Stmt
-	usable bool        // a function that was given this Querier is still running
-	open   *sqliteRows // not yet closed
 }
 
-var (
-	errClosed   = errors.New("the database handle is closed")
-	errAfterUse = errors.New("a statement after its function returned")
-	errOpenRows = errors.New("a statement while the rows of another are open")
-)
-
-func (c *sqliteConn) inUse() { c.usable = true }
-
-func (c *sqliteConn) endUse() {
-	c.usable = false
-	if c.open != nil {
-		c.open.Close()
-	}
+func newSQLiteConn(c *sql.Conn) *sqliteConn {
+	return &sqliteConn{loan: loan{classify: classifySQLite}, conn: c, cached: map[string]*sql.Stmt{}}
 }
 
 func (c *sqliteConn) close() error {
@@ -51,53 +36,55 @@ func (c *sqliteConn) control(text string) error {
 	return err
 }
 
-// begin waits for the write lock as long as the context and writerPatience allow.
-func (c *sqliteConn) begin(ctx context.Context, text string) error {
-	for start := time.Now(); ; {
-		_, err := c.conn.ExecContext(ctx, text)
-		if err == nil {
-			break
-		}
-		if sqliteCode(err)&0xff != sqlite3.SQLITE_BUSY || ctx.Err() != nil || time.Since(start) > writerPatience {
+// begin starts a snapshot, or waits for the write lock as long as the context
+// and writerPatience allow.
+func (c *sqliteConn) begin(ctx context.Context, snapshot bool) error {
+	if snapshot {
+		if _, err := c.conn.ExecContext(ctx, "begin"); err != nil {
 			return err
 		}
-	}
-	if text == "begin" {
-		// The snapshot is taken by the first read, so read something.
+		// SQLite takes the snapshot at the first read, so read something.
 		var n int64
 		if err := c.conn.QueryRowContext(ctx, "select count(*) from sqlite_schema").Scan(&n); err != nil {
 			c.control("rollback")
 			return err
 		}
+		return nil
 	}
-	return nil
+	for start := time.Now(); ; {
+		_, err := c.conn.ExecContext(ctx, "begin immediate")
+		if err == nil || sqliteCode(err)&0xff != sqlite3.SQLITE_BUSY {
+			return err
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if time.Since(start) > writerPatience {
+			return busy(err, "another process held SQLite's write lock for %s", writerPatience)
+		}
+	}
 }
 
 func (c *sqliteConn) prepare(ctx context.Context, text string, args []any) (*sql.Stmt, []any, error) {
-	if !c.usable {
-		return nil, nil, errAfterUse
-	}
-	if c.open != nil {
-		return nil, nil, errOpenRows
-	}
-	args, err := arguments(args, false)
+	args, err := c.admit(args)
 	if err != nil {
 		return nil, nil, err
 	}
-	s := c.cached[text]
-	if s == nil {
-		if s, err = c.conn.PrepareContext(ctx, text); err != nil {
-			return nil, nil, err
-		}
-		if len(c.cached) >= maxCached {
-			for old, stmt := range c.cached { // any one: the hot ones come back at once
-				stmt.Close()
-				delete(c.cached, old)
-				break
-			}
-		}
-		c.cached[text] = s
+	if s := c.cached[text]; s != nil {
+		return s, args, nil
 	}
+	s, err := c.conn.PrepareContext(ctx, unnumbered(text))
+	if err != nil {
+		return nil, nil, c.fail(err)
+	}
+	if len(c.cached) >= maxCached {
+		for old, stmt := range c.cached { // any one: a hot one is back at once
+			stmt.Close()
+			delete(c.cached, old)
+			break
+		}
+	}
+	c.cached[text] = s
 	return s, args, nil
 }
 
@@ -109,7 +96,7 @@ func (c *sqliteConn) Exec(ctx context.Context, text string, args ...any) (int64,
 	}
 	r, err := s.ExecContext(ctx, args...)
 	if err != nil {
-		return 0, err
+		return 0, c.fail(err)
 	}
 	return r.RowsAffected()
 }
@@ -122,10 +109,11 @@ func (c *sqliteConn) Query(ctx context.Context, text string, args ...any) (Rows,
 	}
 	r, err := s.QueryContext(ctx, args...)
 	if err != nil {
-		return nil, err
+		return nil, c.fail(err)
 	}
-	c.open = &sqliteRows{rows: r, conn: c}
-	return c.open, nil
+	rows := &sqliteRows{rows: r, conn: c}
+	c.open = rows
+	return rows, nil
 }
 
 // QueryRow implements Querier.
@@ -135,8 +123,10 @@ func (c *sqliteConn) QueryRow(ctx context.Context, text string, args ...any) Row
 }
 
 type sqliteRows struct {
-	rows *sql.Rows
-	conn *sqliteConn
+	rows   *sql.Rows
+	conn   *sqliteConn
+	err    error
+	closed bool
 }
 
 func (r *sqliteRows) Next() bool {
@@ -147,36 +137,21 @@ func (r *sqliteRows) Next() bool {
 	return false
 }
 
-func (r *sqliteRows) Scan(dest ...any) error { return r.rows.Scan(dest...) }
-func (r *sqliteRows) Err() error             { return r.rows.Err() }
+func (r *sqliteRows) Scan(dest ...any) error {
+	if err := r.rows.Scan(dest...); err != nil {
+		return &quiet{"a column doesn't fit where it is to be stored" + scanPlace(err), err}
+	}
+	return nil
+}
+
+func (r *sqliteRows) Err() error { return r.err }
 
 func (r *sqliteRows) Close() {
+	if r.closed {
+		return
+	}
+	r.closed = true
 	r.rows.Close()
-	if r.conn.open == r {
-		r.conn.open = nil
-	}
-}
-
-// oneRow takes the first row of an answer.
-type oneRow struct {
-	rows Rows
-	err  error
-}
-
-func (o oneRow) Scan(dest ...any) error {
-	if o.err != nil {
-		return o.err
-	}
-	defer o.rows.Close()
-	if !o.rows.Next() {
-		if err := o.rows.Err(); err != nil {
-			return err
-		}
-		return ErrNoRows
-	}
-	if err := o.rows.Scan(dest...); err != nil {
-		return fmt.Errorf("reading a row: %w", err)
-	}
-	o.rows.Close()
-	return o.rows.Err()
+	r.err = r.conn.fail(r.rows.Err())
+	r.conn.open = nil
 }

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"time"
-
-	"github.com/citycode/citycode/internal/fault"
 )
 
 // A transaction that keeps meeting others is tried this often, with a pause
@@ -21,46 +19,60 @@ const (
 // Tx runs fn in a serialisable transaction and commits when it returns nil. A
 // transaction that met another one is run again, so fn may run more than once
 // and must set, not add to, what it hands out. Keep it under about 1,000 rows
-// and 500 ms. After maxTries it gives fault Busy "database_contention".
+// and 500 ms. After 24 tries it gives fault Busy "database_contention".
 func (d *DB) Tx(ctx context.Context, fn func(ctx context.Context, q Querier) error) error {
 	return d.retry(ctx, modeTx, fn)
 }
 
 // Append runs fn in a transaction for inserts and upserts by key: read
 // committed on PostgreSQL, so a value that fn read may be out of date when it
-// writes. Like Tx it is run again after a deadlock, never after a commit whose
-// outcome isn't known (IsUnclear): a caller that tries again must write again.
+// writes. Like Tx it is run again after a deadlock, and like Tx never after a
+// commit whose outcome isn't known (IsUnclear).
 func (d *DB) Append(ctx context.Context, fn func(ctx context.Context, q Querier) error) error {
 	return d.retry(ctx, modeAppend, fn)
 }
 
 // Snapshot runs fn in a read-only transaction that sees the database as it was
-// at the start.
+// when fn was called.
 func (d *DB) Snapshot(ctx context.Context, fn func(ctx context.Context, q Querier) error) error {
-	return d.engine.classify(d.engine.run(ctx, modeSnapshot, fn))
+	return d.once(ctx, modeSnapshot, fn)
 }
 
 // Read runs fn on a connection outside any transaction: each statement sees
-// what was committed before it. For look-ups by key; writing isn't possible.
+// what was committed before it. For look-ups by key; a statement that writes
+// fails.
 func (d *DB) Read(ctx context.Context, fn func(ctx context.Context, q Querier) error) error {
-	return d.engine.classify(d.engine.run(ctx, modeRead, fn))
+	return d.once(ctx, modeRead, fn)
+}
+
+func (d *DB) once(ctx context.Context, m mode, fn func(ctx context.Context, q Querier) error) error {
+	err := d.engine.run(ctx, m, fn)
+	if errors.Is(err, errRetry) {
+		return busy(err, "reading met a writer")
+	}
+	return err
 }
 
 func (d *DB) retry(ctx context.Context, m mode, fn func(ctx context.Context, q Querier) error) error {
+	ctx, err := enter(ctx, d.engine)
+	if err != nil {
+		return err
+	}
 	pause := firstPause
 	for try := 1; ; try++ {
-		err := d.engine.classify(d.engine.run(ctx, m, fn))
-		if err == nil || !errors.Is(err, errRetry) {
+		err := d.engine.run(ctx, m, fn)
+		if !errors.Is(err, errRetry) {
 			return err
 		}
 		if try == maxTries {
-			return fault.Wrap(fault.Busy, "database_contention", err, "gave up after %d tries", try)
+			return busy(err, "gave up after %d tries", try)
 		}
 		timer := time.NewTimer(pause/2 + rand.N(pause/2))
 		select {
 		case <-ctx.Done():
 			timer.Stop()
-			return fmt.Errorf("waiting to try the transaction again: %w", ctx.Err())
+			err, _ := settledOrOver(fmt.Errorf("waiting to try the transaction again: %w", ctx.Err()))
+			return err
 		case <-timer.C:
 		}
 		pause = min(2*pause, lastPause)

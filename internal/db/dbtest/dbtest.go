@@ -101,23 +101,21 @@ func admin(t testing.TB, server, text string) {
 }
 
 // shared is the cluster that the tests of this process use together. It can't
-// be handed down from anywhere: go test gives packages no place for it.
-var shared = sync.OnceValues(func() (string, error) {
+// be handed down from anywhere: go test gives packages no place for it. The
+// Postgres itself is kept, not only its URL: once it were garbage its pipe
+// would close, and the watchdog would take that for the end of this process.
+var shared = sync.OnceValues(func() (*Postgres, error) {
 	if server := os.Getenv("CITYCODE_TEST_POSTGRES"); server != "" {
-		return server, nil
+		return &Postgres{URL: server}, nil
 	}
-	p, err := NewPostgres() // ends with the process, by its watchdog
-	if err != nil {
-		return "", err
-	}
-	return p.URL, nil
+	return NewPostgres() // ends with the process, by its watchdog
 })
 
 func sharedURL(t testing.TB) string {
 	t.Helper()
-	server, err := shared()
+	p, err := shared()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return server
+	return p.URL
 }
