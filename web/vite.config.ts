@@ -57,13 +57,21 @@ const server = process.env.CITYCODE_URL
 export default defineConfig({
   plugins: [vue(), noOutsideFonts(), pagesAtTheirAddresses(), ...(server ? [] : [mockServer()])],
   appType: 'mpa',
+  // Parts of Vue and vue-i18n that no page uses.
+  define: {
+    __VUE_OPTIONS_API__: 'false',
+    __VUE_PROD_DEVTOOLS__: 'false',
+    __VUE_I18N_LEGACY_API__: 'false',
+    __VUE_I18N_FULL_INSTALL__: 'false',
+    __INTLIFY_PROD_DEVTOOLS__: 'false',
+  },
   resolve: { alias: { '@': here('.') } },
   server: server
     ? { proxy: { '/v1': server, '/openapi.json': server, '/readyz': server } }
     : {},
   build: {
     // Phones in use for years: their browsers are older than Vite's default.
-    target: ['chrome87', 'edge88', 'firefox78', 'safari14'],
+    target: ['chrome87', 'edge88', 'firefox98', 'safari15.4'],
     // The policy lets sounds and fonts come from this server only, never from data: addresses.
     assetsInlineLimit: 0,
     // The API reference is one large file that only its own page loads.

@@ -1,4 +1,4 @@
-import { createApp, inject, reactive, watch, type App, type Component, type InjectionKey } from 'vue'
+import { createApp, inject, reactive, watch, watchEffect, type App, type Component, type InjectionKey } from 'vue'
 import { useI18n } from 'vue-i18n'
 import { Client } from './api/client.ts'
 import type { City } from './api/types.ts'
@@ -36,7 +36,7 @@ export interface AppConfig<T extends object> {
   session: AppName | null
   root: Component
   text: AppText<T>
-  /** The name of the page in the browser's tab. */
+  /** The name of the page in the browser's tab; asked again whenever what it read has changed. */
   title: (t: (key: string) => string, city: City | null) => string
   plugins?: Parameters<App['use']>[0][]
 }
@@ -63,9 +63,9 @@ export function startApp<T extends object>(config: AppConfig<T>): Base {
   void learnCity(api, city)
   // The city's name comes in the language asked for.
   watch(() => settings.language, () => void learnCity(api, city))
-  watch([() => settings.language, () => city.known], () => {
+  watchEffect(() => {
     document.title = config.title((key) => i18n.global.t(key), city.known)
-  }, { immediate: true })
+  })
 
   const app = createApp(config.root)
   app.provide(baseKey, base)

@@ -9,6 +9,8 @@ export interface Tokens {
   refresh_token: string
   /** Unix ms by the phone's clock: a hint for people reading the storage, never a decision. */
   expires_at: number
+  /** Id of the person, so that a page notices when another person signs in beside it. */
+  person?: string
 }
 
 export const storageKey = (app: AppName) => `citycode.${app}.session`
@@ -50,6 +52,11 @@ export class Session {
     return this.#state.tokens !== null
   }
 
+  /** Id of who is signed in, as far as it is known; a renewal leaves it as it is. */
+  get person(): string | null {
+    return this.#state.tokens?.person ?? null
+  }
+
   get accessToken(): string | null {
     return this.#state.tokens?.access_token ?? null
   }
@@ -59,6 +66,7 @@ export class Session {
       access_token: answer.access_token,
       refresh_token: answer.refresh_token,
       expires_at: this.#now() + answer.expires_in * 1000,
+      person: answer.person.id,
     })
   }
 
@@ -117,9 +125,9 @@ export class Session {
     try {
       const value: unknown = JSON.parse(this.#storage.getItem(this.#key) ?? 'null')
       if (!value || typeof value !== 'object') return null
-      const { access_token, refresh_token, expires_at } = value as Partial<Tokens>
+      const { access_token, refresh_token, expires_at, person } = value as Partial<Tokens>
       if (!access_token || !refresh_token) return null
-      return { access_token, refresh_token, expires_at: expires_at ?? 0 }
+      return { access_token, refresh_token, expires_at: expires_at ?? 0, ...(person ? { person } : {}) }
     } catch {
       return null
     }
