@@ -47,6 +47,9 @@ type File struct {
 // The database keeps it, to tell a wrong key file from damage.
 func (f *File) ID() string { return f.id }
 
+// String names the key, never shows it.
+func (f *File) String() string { return "key file " + f.id }
+
 // CreateFile makes a new key-encryption key and writes it to path, mode 0600,
 // on disk before it returns. An existing file is never overwritten: fault
 // Conflict "key_file_exists". The file appears whole or not at all, so that a

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -141,8 +142,20 @@ func (k *Keeper) Reload(ctx context.Context) error {
 	if h.index == nil {
 		return fault.New(fault.Invalid, "key_damaged", "the index key is gone from the database: look-ups by document number can't work without it")
 	}
-	k.held.Store(h)
+	k.tell(k.held.Swap(h), h)
 	return nil
+}
+
+// tell logs, for whoever runs the city, which rings have new generations.
+func (k *Keeper) tell(old, held *held) {
+	for _, name := range rings() {
+		in := held.rings[name]
+		if len(in.seq) == 0 || (old != nil && slices.EqualFunc(old.rings[name].seq, in.seq, func(a, b *Generation) bool { return a.Number == b.Number })) {
+			continue
+		}
+		last := in.seq[len(in.seq)-1]
+		k.log.Info("key generations read", "ring", name, "held", len(in.all), "last", last.Number, "last_begins", last.NotBefore)
+	}
 }
 
 // hold takes in a generation; they come in the order in which they begin.
