@@ -6,7 +6,7 @@ import type { ServerClock } from '@/shared/time/server-clock.ts'
 
 /** A code asked for again by hand this soon is the same code to everyone; the button waits. */
 const HAND_PAUSE_MS = 3_000
-/** Leaving the page and coming back at once needs no new code. */
+/** Leaving the page and coming back at once needs no new code, nor does a server whose codes arrive expired. */
 const RETURN_PAUSE_MS = 2_000
 /** However late the server says to refresh, the next code comes before the last one ends. */
 const SPARE_MS = 5_000
@@ -76,14 +76,14 @@ export class LiveCode {
     const { trouble } = this.state
     if (trouble) {
       if (trouble.retryAt !== null && this.#parts.clock.monotonic() >= trouble.retryAt) void this.#ask()
-    } else if (!this.#held || now >= this.#held.refreshAt) {
+    } else if ((!this.#held || now >= this.#held.refreshAt) && this.#sinceAsked >= RETURN_PAUSE_MS) {
       void this.#ask()
     }
   }
 
   /** Whether asking by hand is taken now. */
   get ready(): boolean {
-    return !this.state.busy && !this.state.covered && this.#parts.clock.monotonic() - this.#askedAt >= HAND_PAUSE_MS
+    return !this.state.busy && !this.state.covered && this.#sinceAsked >= HAND_PAUSE_MS
   }
 
   /** Asks by hand; answers when the new code is there or the try has failed. */
@@ -110,8 +110,11 @@ export class LiveCode {
     const now = this.#parts.clock.now()
     if (this.#held && now >= this.#held.expiresAt) this.#hold(null)
     this.state.code = this.#held
-    const asked = this.#parts.clock.monotonic() - this.#askedAt
-    if (!this.state.busy && !(this.#held && asked < RETURN_PAUSE_MS)) void this.#ask()
+    if (!this.state.busy && !(this.#held && this.#sinceAsked < RETURN_PAUSE_MS)) void this.#ask()
+  }
+
+  get #sinceAsked(): number {
+    return this.#parts.clock.monotonic() - this.#askedAt
   }
 
   /** A status that arrived beside the code; an older one than the known is left alone. */
