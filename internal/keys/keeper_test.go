@@ -378,3 +378,59 @@ func TestLookupsOfDifferentThingsDiffer(t *testing.T) {
 		}
 	})
 }
+
+func TestDatabaseTellsWhetherItHasAKeyFile(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *dbtest.Pair) {
+		if used, err := Used(t.Context(), d.Main); used || err != nil {
+			t.Errorf("an empty database: %v, %v", used, err)
+		}
+		openKeeper(t, d.Main, newKeyFile(t), newClock(morning))
+		if used, err := Used(t.Context(), d.Main); !used || err != nil {
+			t.Errorf("a database in use: %v, %v", used, err)
+		}
+	})
+}
+
+func TestHotPathOfKeysAllocatesNothing(t *testing.T) {
+	d := dbtest.Open(t, db.SQLite)
+	k := openKeeper(t, d.Main, newKeyFile(t), newClock(morning))
+	for name, do := range map[string]func(){
+		"Sealing": func() { _, _ = k.Sealing(Live) },
+		"Opening": func() { _, _ = k.Opening(Live, 1) },
+	} {
+		if n := testing.AllocsPerRun(100, do); n > 0 {
+			t.Errorf("%s allocates %v times", name, n)
+		}
+	}
+}
+
+func BenchmarkSealing(b *testing.B) {
+	k := benchKeeper(b)
+	for b.Loop() {
+		if _, err := k.Sealing(Live); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkOpening(b *testing.B) {
+	k := benchKeeper(b)
+	for b.Loop() {
+		if _, state := k.Opening(Live, 1); state != Active {
+			b.Fatal(state)
+		}
+	}
+}
+
+func benchKeeper(b *testing.B) *Keeper {
+	f, err := CreateFile(b.TempDir() + "/key")
+	if err != nil {
+		b.Fatal(err)
+	}
+	k, err := Open(b.Context(), Config{DB: dbtest.Open(b, db.SQLite).Main, File: f})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	return k
+}
