@@ -286,10 +286,12 @@ func FuzzParsedNumberParsesAgainToItself(f *testing.F) {
 		if strings.ContainsFunc(d.Number, func(r rune) bool { return r > 'Z' || !isDigit(byte(r)) && !isLetter(byte(r)) }) {
 			t.Fatalf("%q", d.Number)
 		}
-		d.BirthDate()
-		d.District()
-		d.Sex()
-		MaskNumber(d.Number)
+		if birth, ok := d.BirthDate(); ok && (birth.Year() < 1850 || birth.After(now)) {
+			t.Fatalf("%q: born %v", number, birth)
+		}
+		if district := d.District(); (district == "") != (d.Kind != ResidentID) {
+			t.Fatalf("%q: district %q", number, district)
+		}
 	})
 }
 

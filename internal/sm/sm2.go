@@ -24,6 +24,7 @@ var order = sm2.P256().Params().N.FillBytes(make([]byte, 32))
 // concurrent use.
 type SigningKey struct {
 	key    *sm2.PrivateKey
+	scalar [SigningKeySize]byte
 	public VerifyKey
 }
 
@@ -53,11 +54,15 @@ func newSigningKey(key *sm2.PrivateKey) (*SigningKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &SigningKey{key: key, public: public}, nil
+	scalar, err := key.ECDH()
+	if err != nil {
+		return nil, fmt.Errorf("SM2 private key: %w", err)
+	}
+	return &SigningKey{key: key, scalar: [SigningKeySize]byte(scalar.Bytes()), public: public}, nil
 }
 
 // Bytes returns the 32-byte scalar: secret.
-func (k *SigningKey) Bytes() []byte { return k.key.D.FillBytes(make([]byte, SigningKeySize)) }
+func (k *SigningKey) Bytes() []byte { return bytes.Clone(k.scalar[:]) }
 
 // Public returns the key that checks this key's signatures.
 func (k *SigningKey) Public() VerifyKey { return k.public }
@@ -99,12 +104,11 @@ func newVerifyKey(key *ecdsa.PublicKey) (VerifyKey, error) {
 	if err != nil {
 		return VerifyKey{}, fmt.Errorf("SM2 public key: %w", err)
 	}
-	v := VerifyKey{key: key}
-	copy(v.z[:], z)
-	v.bytes[0] = 4
-	key.X.FillBytes(v.bytes[1:33])
-	key.Y.FillBytes(v.bytes[33:])
-	return v, nil
+	point, err := sm2.PublicKeyToECDH(key)
+	if err != nil {
+		return VerifyKey{}, fmt.Errorf("SM2 public key: %w", err)
+	}
+	return VerifyKey{key: key, bytes: [VerifyKeySize]byte(point.Bytes()), z: [32]byte(z)}, nil
 }
 
 // Bytes returns the 65-byte uncompressed form.
