@@ -24,7 +24,7 @@ func engines(b *testing.B, f func(b *testing.B, d *dbtest.Pair)) {
 func BenchmarkInsert(b *testing.B) {
 	engines(b, func(b *testing.B, d *dbtest.Pair) {
 		if d.Main.Engine() == db.PostgreSQL {
-			exec(b, d.Main, "create table scan_all partition of scan default")
+			write(b, d.Main, "create table scan_all partition of scan default")
 		}
 		var n int64
 		b.Run("alone", func(b *testing.B) {
@@ -89,7 +89,7 @@ func BenchmarkInsert(b *testing.B) {
 // BenchmarkLookup reads one row by its key.
 func BenchmarkLookup(b *testing.B) {
 	engines(b, func(b *testing.B, d *dbtest.Pair) {
-		exec(b, d.Main, "insert into code_use (nonce, owner, until, tries) values ($1, $2, $3, $4)", []byte("n"), []byte("o"), 1, 2)
+		write(b, d.Main, "insert into code_use (nonce, owner, until, tries) values ($1, $2, $3, $4)", []byte("n"), []byte("o"), 1, 2)
 		read := func(ctx context.Context) error {
 			return d.Main.Read(ctx, func(ctx context.Context, q db.Querier) error {
 				var owner []byte
@@ -120,7 +120,7 @@ func BenchmarkLookup(b *testing.B) {
 // BenchmarkTx increments one counter, alone and with seven others.
 func BenchmarkTx(b *testing.B) {
 	engines(b, func(b *testing.B, d *dbtest.Pair) {
-		exec(b, d.Main, "insert into demo_mark (id, made_at) values (1, 0)")
+		write(b, d.Main, "insert into demo_mark (id, made_at) values (1, 0)")
 		for _, workers := range []int{1, 8} {
 			b.Run(fmt.Sprintf("%d at once", workers), func(b *testing.B) {
 				var left atomic.Int64
@@ -205,7 +205,7 @@ func columns(rows [][]any) []any {
 	return out
 }
 
-func exec(t testing.TB, d *db.DB, text string, args ...any) {
+func write(t testing.TB, d *db.DB, text string, args ...any) {
 	t.Helper()
 	err := d.Append(t.Context(), func(ctx context.Context, q db.Querier) error {
 		_, err := q.Exec(ctx, text, args...)

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -109,18 +110,37 @@ func (e *sqliteEngine) connectReader(ctx context.Context) (*sqliteConn, error) {
 	return e.connect(ctx, "pragma query_only = on")
 }
 
-// connect makes a connection and checks what it really has, because SQLite
-// ignores a pragma that it doesn't know or can't follow.
+// connect makes a connection, again while others are busy making the file:
+// turning on the log needs it alone, and of two that try at once SQLite tells
+// one that it is busy without waiting.
 func (e *sqliteEngine) connect(ctx context.Context, last string) (*sqliteConn, error) {
+	for start := time.Now(); ; {
+		c, err := e.connectOnce(ctx, last)
+		if err == nil || sqliteCode(err)&0xff != sqlite3.SQLITE_BUSY {
+			return c, err
+		}
+		if time.Since(start) > writerPatience {
+			return nil, busy(err, "other processes kept SQLite's file busy for %s", writerPatience)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(rand.N(20 * time.Millisecond)):
+		}
+	}
+}
+
+// connectOnce makes a connection and checks what it really has, because SQLite
+// ignores a pragma that it doesn't know or can't follow.
+func (e *sqliteEngine) connectOnce(ctx context.Context, last string) (*sqliteConn, error) {
 	c, err := e.pool.Conn(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkSQLite(ctx, c); err != nil {
-		c.Close()
-		return nil, err
+	if err = checkSQLite(ctx, c); err == nil {
+		_, err = c.ExecContext(ctx, last)
 	}
-	if _, err := c.ExecContext(ctx, last); err != nil {
+	if err != nil {
 		c.Close()
 		return nil, err
 	}

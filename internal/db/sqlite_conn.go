@@ -3,6 +3,8 @@ package db
 import (
 	"context"
 	"database/sql"
+	"fmt"
+	"slices"
 	"time"
 
 	sqlite3 "modernc.org/sqlite/lib"
@@ -138,6 +140,15 @@ func (r *sqliteRows) Next() bool {
 }
 
 func (r *sqliteRows) Scan(dest ...any) error {
+	copied := false
+	for i, d := range dest {
+		if b, ok := d.(*[]byte); ok {
+			if !copied { // the slice is the caller's
+				dest, copied = slices.Clone(dest), true
+			}
+			dest[i] = (*bytesInto)(b)
+		}
+	}
 	if err := r.rows.Scan(dest...); err != nil {
 		return &quiet{"a column doesn't fit where it is to be stored" + scanPlace(err), err}
 	}
@@ -154,4 +165,22 @@ func (r *sqliteRows) Close() {
 	r.rows.Close()
 	r.err = r.conn.fail(r.rows.Err())
 	r.conn.open = nil
+}
+
+// bytesInto keeps bytes of length 0 apart from NULL, which is nil.
+type bytesInto []byte
+
+// Scan implements sql.Scanner.
+func (b *bytesInto) Scan(value any) error {
+	switch v := value.(type) {
+	case nil:
+		*b = nil
+	case []byte:
+		*b = append(make([]byte, 0, len(v)), v...)
+	case string:
+		*b = []byte(v)
+	default:
+		return fmt.Errorf("a %T isn't bytes", v)
+	}
+	return nil
 }

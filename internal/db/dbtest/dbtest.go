@@ -35,18 +35,22 @@ func Each(t *testing.T, f func(t *testing.T, d *Pair)) {
 // test ends.
 func Open(t testing.TB, engine db.Engine) *Pair {
 	t.Helper()
-	var p *Pair
-	if engine == db.SQLite {
-		p = OpenAt(t, t.TempDir(), "")
-	} else {
-		p = OpenAt(t, "", Schema(t, sharedURL(t)))
-	}
+	p := Fresh(t, engine)
 	for _, d := range []*db.DB{p.Main, p.PersonKeys} {
 		if _, err := d.Migrate(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
 	return p
+}
+
+// Fresh is Open without the migrations.
+func Fresh(t testing.TB, engine db.Engine) *Pair {
+	t.Helper()
+	if engine == db.SQLite {
+		return OpenAt(t, t.TempDir(), "")
+	}
+	return OpenAt(t, "", Schema(t, sharedURL(t)))
 }
 
 // OpenAt opens both stores of a city, without migrating, and closes them when

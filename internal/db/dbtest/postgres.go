@@ -170,8 +170,71 @@ func (p *Postgres) Start() error { return p.start() }
 // and keeps its files.
 func (p *Postgres) Stop() error { return p.end("keep") }
 
-// Kill ends the server's main process by SIGKILL and keeps its files.
-func (p *Postgres) Kill() error { return p.end("kill") }
+// Kill ends the server's main process by SIGKILL, waits until its children
+// have noticed and keeps its files.
+func (p *Postgres) Kill() error {
+	orphans, err := p.children()
+	if err != nil {
+		return err
+	}
+	if err := p.end("kill"); err != nil {
+		return err
+	}
+	end := time.Now().Add(patience)
+	for _, pid := range orphans { // while one lives, the server refuses to start
+		for alive(pid) {
+			if time.Now().After(end) {
+				return fmt.Errorf("process %d outlives its server", pid)
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+	}
+	return nil
+}
+
+// children are the process ids of the server's backends and workers.
+func (p *Postgres) children() ([]int, error) {
+	b, err := os.ReadFile(filepath.Join(p.dir, "data", "postmaster.pid"))
+	if err != nil {
+		return nil, err
+	}
+	main, _, _ := strings.Cut(string(b), "\n")
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		return nil, err
+	}
+	var out []int
+	for _, path := range stats {
+		if _, parent := stat(path); parent == main {
+			pid, err := strconv.Atoi(strings.Split(path, "/")[2])
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, pid)
+		}
+	}
+	return out, nil
+}
+
+// alive is false for a process that only waits for its parent to look.
+func alive(pid int) bool {
+	state, _ := stat(fmt.Sprintf("/proc/%d/stat", pid))
+	return state != "" && state != "Z"
+}
+
+// stat gives a process's state and parent, empty if it is gone.
+func stat(path string) (state, parent string) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return "", ""
+	}
+	// "pid (name) state parent …", where the name may hold anything.
+	fields := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
+	if len(fields) < 2 {
+		return "", ""
+	}
+	return fields[0], fields[1]
+}
 
 // Remove ends the server and deletes its files.
 func (p *Postgres) Remove() error {
