@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 
+	"golang.org/x/text/unicode/norm"
+
 	"github.com/citycode/citycode/internal/fault"
 )
 
@@ -83,11 +85,13 @@ func canonical(s string) string {
 	}, trim(s))
 }
 
-// trim takes spaces of every kind and stray byte order marks from both ends.
+// trim takes spaces of every kind and stray byte order marks from both ends,
+// and composes letters with their accents: a name typed on one system compares
+// equal to the same typed on another.
 func trim(s string) string {
-	return strings.TrimFunc(s, func(r rune) bool {
+	return norm.NFC.String(strings.TrimFunc(s, func(r rune) bool {
 		return r == '\ufeff' || r == '\u200b' || unicode.IsSpace(r)
-	})
+	}))
 }
 
 // Has tells whether the file has the column. Of NDJSON this can't be known, and
