@@ -28,6 +28,11 @@ export class Failure extends Error {
     this.retryAfterMs = retryAfterMs
   }
 
+  /** The server's own sentence about a refusal, in the language asked for; '' where the page's own words serve better. */
+  get sentence(): string {
+    return this.reason === 'refused' ? (this.problem.title ?? '') : ''
+  }
+
   /** Whether the same call may succeed later without anybody changing it. */
   get passing(): boolean {
     return this.reason === 'offline' || this.reason === 'slow' || this.reason === 'busy' || this.reason === 'broken'

@@ -120,7 +120,7 @@ export class LiveCode {
   /** A status that arrived beside the code; an older one than the known is left alone. */
   takeStatus(status: Status): void {
     const known = this.state.status
-    if (known && Date.parse(status.as_of) < Date.parse(known.as_of)) return
+    if (known?.as_of && status.as_of && Date.parse(status.as_of) < Date.parse(known.as_of)) return
     this.state.status = status
   }
 
