@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 
 	"github.com/citycode/citycode/internal/fault"
 )
@@ -63,6 +65,11 @@ func postgresConfig(text string) (*pgx.ConnConfig, error) {
 	config.ConnectTimeout = connectTimeout
 	config.DialFunc = newDialer().dial
 	config.OnNotice = noteWarning
+	// A caller who goes away takes the statement along: without the request the
+	// server would go on with it, and with a commit that waits for a standby.
+	config.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
+		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: cancelPatience}
+	}
 	for name, value := range map[string]string{
 		"application_name": "citycode",
 		// The server, too, finds out that this machine is gone, and frees its locks.
@@ -130,7 +137,12 @@ func (e *postgresEngine) run(ctx context.Context, m mode, fn func(ctx context.Co
 	if err != nil {
 		return classifyPostgres(err)
 	}
-	defer e.pool.release(c)
+	defer func() {
+		if ctx.Err() != nil { // a late request to cancel mustn't hit the next statement
+			discard(c)
+		}
+		e.pool.release(c)
+	}()
 	q := &postgresConn{loan: loan{classify: classifyPostgres, slices: true}, conn: c.Conn}
 	if m == modeRead {
 		q.start(false)

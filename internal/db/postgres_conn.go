@@ -20,6 +20,9 @@ import (
 // an answer in time is worth more than an outcome that isn't known.
 const commitPatience = 10 * time.Second
 
+// cancelPatience is what a cancelled statement has to end by itself.
+const cancelPatience = 500 * time.Millisecond
+
 // postgresConn is a connection lent to one function.
 type postgresConn struct {
 	loan
@@ -33,7 +36,7 @@ func (c *postgresConn) Exec(ctx context.Context, text string, args ...any) (int6
 		return 0, err
 	}
 	tag, err := c.conn.Exec(ctx, text, args...)
-	return tag.RowsAffected(), c.fail(err)
+	return tag.RowsAffected(), c.failed(ctx, err)
 }
 
 // Query implements Querier.
@@ -44,9 +47,9 @@ func (c *postgresConn) Query(ctx context.Context, text string, args ...any) (Row
 	}
 	r, err := c.conn.Query(ctx, text, args...)
 	if err != nil {
-		return nil, c.fail(err)
+		return nil, c.failed(ctx, err)
 	}
-	rows := &postgresRows{rows: r, conn: c}
+	rows := &postgresRows{ctx: ctx, rows: r, conn: c}
 	c.open = rows
 	return rows, nil
 }
@@ -57,7 +60,17 @@ func (c *postgresConn) QueryRow(ctx context.Context, text string, args ...any) R
 	return oneRow{r, err}
 }
 
+// failed is fail for an error that may be the server's word that it was told to
+// stop, which says nothing about who went away and why.
+func (c *postgresConn) failed(ctx context.Context, err error) error {
+	if gone := ctx.Err(); err != nil && gone != nil && !errors.Is(err, gone) {
+		err = fmt.Errorf("%w: %w", gone, err)
+	}
+	return c.fail(err)
+}
+
 type postgresRows struct {
+	ctx     context.Context // of the query, which the rows are part of
 	rows    pgx.Rows
 	conn    *postgresConn
 	scanned error // pgx gives it again as the error of the rows
@@ -95,7 +108,7 @@ func (r *postgresRows) Close() {
 	r.closed = true
 	r.rows.Close()
 	if r.scanned == nil {
-		r.err = r.conn.fail(r.rows.Err())
+		r.err = r.conn.failed(r.ctx, r.rows.Err())
 	}
 	r.conn.open = nil
 }
@@ -125,7 +138,7 @@ func (c *postgresConn) transact(ctx context.Context, m mode, fn func(ctx context
 	if err := c.finish(fn(ctx, c)); err != nil {
 		return err
 	}
-	if err := ctx.Err(); err != nil {
+	if err := ctx.Err(); err != nil || m == modeSnapshot { // nothing to commit
 		return err
 	}
 	ended = true

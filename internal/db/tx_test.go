@@ -387,6 +387,11 @@ func TestAStatementStopsWhenItsCallerGoesAway(t *testing.T) {
 				t.Errorf("%s kept the row", name)
 			}
 		}
+		if d.Main.Engine() == db.PostgreSQL {
+			await(t, "the server stopped too", func() bool {
+				return count64(t, d.Main, "select count(*) from pg_stat_activity where state = 'active' and query like 'with recursive n(i)%'") == 0
+			})
+		}
 		addMark(t, d.Main, 1, 1)
 	})
 }
