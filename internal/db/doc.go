@@ -11,7 +11,11 @@
 // What it doesn't: it retries transactions that met another one, but never a
 // commit whose outcome is unknown (IsUnclear). A database that can't be reached
 // gives fault Unavailable "database_unavailable" from every call, at once or
-// after the 2 s of a connection attempt; waiting for it is the caller's.
+// after the 2 s of a connection attempt; waiting for it is the caller's. What
+// is deleted from SQLite is overwritten in the file, but its last content stays
+// in the write-ahead log until that is written back and used again; PostgreSQL
+// keeps it until vacuum and in the archived log. What must be unreadable at
+// once is kept sealed, and its key deleted.
 //
 // SQL is written once, in the subset that both engines run alike: types text,
 // bigint, boolean and bytea; $1 placeholders; upsert, returning, common table
