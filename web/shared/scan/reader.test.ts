@@ -31,7 +31,7 @@ const settle = () => vi.advanceTimersByTimeAsync(0)
 beforeEach(() => {
   workers = []
   vi.useFakeTimers()
-  vi.stubGlobal('OffscreenCanvas', class {})
+  vi.stubGlobal('OffscreenCanvas', vi.fn())
   vi.stubGlobal('createImageBitmap', () => Promise.resolve({ close: () => undefined }))
 })
 afterEach(() => {
@@ -88,7 +88,7 @@ test('a closed reader looks no more and ends its worker', async () => {
 test('the next frame is asked for only after the last was read', async () => {
   const shown: (() => void)[] = []
   const playing = { requestVideoFrameCallback: (then: () => void) => shown.push(then), cancelVideoFrameCallback: () => undefined }
-  let read = () => undefined as void
+  let read: () => void = () => undefined
   let looks = 0
   const stop = watchFrames(playing as unknown as HTMLVideoElement, () => {
     looks++

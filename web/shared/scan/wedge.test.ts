@@ -78,7 +78,7 @@ describe('a hand scanner is told from a person typing', () => {
 })
 
 describe('on the page', () => {
-  let stop = () => undefined as void
+  let stop: () => void = () => undefined
   let found: string[] = []
   beforeEach(() => {
     found = []

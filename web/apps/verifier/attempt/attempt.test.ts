@@ -97,7 +97,7 @@ describe('a minute after the scan', () => {
 
   test('an answer that was slept through is no green either', async () => {
     let wall = 0
-    let answer = (_verification: Verification) => undefined as void
+    let answer: (verification: Verification) => void = () => undefined
     const states: AttemptState[] = []
     new Attempt(SCAN, {
       send: () => new Promise((resolve) => (answer = resolve)),
