@@ -42,7 +42,17 @@ type Entry struct {
 const (
 	KindOpen  = "open"  // the first entry of a chain; its body is an Opening
 	KindClose = "close" // the last entry of a process that ended in order
+	// KindBroken says that the entry before it isn't the one that the process
+	// had written last; its body is a Break.
+	KindBroken = "broken"
 )
+
+// Break is the body of an entry of KindBroken: where the chain's process had
+// left it, and what it found.
+type Break struct {
+	Own   Head `json:"own"`
+	Found Head `json:"found"`
+}
 
 // Opening is the body of a chain's first entry.
 type Opening struct {

@@ -64,8 +64,8 @@ const (
 // beside working nodes: it looks at what was there when it began, and reads in
 // pages, but for Leaves, which read in one snapshot.
 func Verify(ctx context.Context, c VerifyConfig) (Report, error) {
-	v := &verifier{cfg: c, limit: make(map[int64]int64), vouched: make(map[int64]int64), told: make(map[string]bool)}
-	for _, step := range []func(context.Context) error{v.keys, v.chains, v.checkpoints, v.anchor, v.entries, v.nodes, v.batches} {
+	v := &verifier{cfg: c, limit: make(map[int64]int64), vouched: make(map[int64]int64), live: make(map[int64]bool), told: make(map[string]bool)}
+	for _, step := range []func(context.Context) error{v.keys, v.chains, v.nodes, v.checkpoints, v.anchor, v.entries, v.batches} {
 		if err := step(ctx); err != nil {
 			return v.report, fmt.Errorf("audit verify: %w", err)
 		}
@@ -73,12 +73,13 @@ func Verify(ctx context.Context, c VerifyConfig) (Report, error) {
 	return v.report, nil
 }
 
-// verifier holds what has to be remembered across chains: two numbers for each.
+// verifier holds what has to be remembered across chains: a few words for each.
 type verifier struct {
 	cfg     VerifyConfig
 	report  Report
 	limit   map[int64]int64 // chain → its last entry when Verify began
 	vouched map[int64]int64 // chain → the last entry that a signature or a link covers
+	live    map[int64]bool  // chain → its node stands in the table node
 	told    map[string]bool // findings that would come again and again
 	torn    map[int][]byte  // unreadable lines of the anchor file
 }

@@ -117,6 +117,9 @@ func (v *verifier) chain(ctx context.Context, chain int64) error {
 	if since := time.Duration(last.At-unsigned.At) * time.Millisecond; since > longestUnsigned {
 		v.find(whereEntry(chain, unsigned.Seq), "nothing signed from here on for %s, though a checkpoint was due each minute: the last was removed, or couldn't be written", since.Round(time.Second))
 	}
+	if !v.live[chain] {
+		v.find(whereEntry(chain, unsigned.Seq), "signed by nobody, nor what follows it, and its process is long gone: added later")
+	}
 	if last.Kind == KindClose {
 		v.find(whereEntry(chain, last.Seq), "the chain was closed, but the checkpoint that goes with that is missing")
 	}
@@ -146,37 +149,53 @@ func (v *verifier) entry(e, last Entry) {
 	if last.Kind == KindClose {
 		v.find(where, "follows the entry that closed the chain")
 	}
+	var b Break
+	switch {
+	case e.Kind != KindBroken:
+	case json.Unmarshal([]byte(e.Body), &b) != nil || b.Found.Seq != last.Seq:
+		v.find(where, "doesn't say what the process found")
+	case b.Found.Seq < b.Own.Seq:
+		v.find(where, "the process had written up to entry %d, and the database had lost what came after %d", b.Own.Seq, b.Found.Seq)
+	case b.Found.Seq == b.Own.Seq:
+		v.find(whereEntry(e.Chain, b.Found.Seq), "not as the process wrote it: it noticed, see entry %d", e.Seq)
+	default:
+		v.find(whereEntry(e.Chain, b.Own.Seq+1), "not written by the process whose chain this is, nor what follows up to entry %d: it noticed, see entry %d", b.Found.Seq, e.Seq)
+	}
 }
 
-// nodes looks for nodes whose chain is gone: every node has one.
+// nodes reads which chains have their node still, and looks for nodes whose
+// chain is gone. It comes before the checkpoints: a node is only purged when a
+// signature vouches for its whole chain, so that those are seen, too.
 func (v *verifier) nodes(ctx context.Context) error {
 	for after := int64(-1 << 63); ; {
-		var page []int64
+		page := 0
 		err := v.read(ctx, func(ctx context.Context, q db.Querier) error {
-			page = page[:0]
-			rows, err := q.Query(ctx, `select n.id from node n where n.id > $1
-				and not exists (select 1 from audit_entry e where e.chain = n.id) order by n.id limit $2`, after, pageSize)
+			page = 0
+			rows, err := q.Query(ctx, `select n.id, exists (select 1 from audit_entry e where e.chain = n.id)
+				from node n where n.id > $1 order by n.id limit $2`, after, pageSize)
 			if err != nil {
 				return err
 			}
 			defer rows.Close()
 			for rows.Next() {
 				var id int64
-				if err := rows.Scan(&id); err != nil {
+				var began bool
+				if err := rows.Scan(&id, &began); err != nil {
 					return err
 				}
-				page = append(page, id)
+				page++
+				after = id
+				v.live[id] = true
+				if !began {
+					v.findOnce(fmt.Sprint("gone ", id), whereChain(id), "the whole chain is missing, but its node is there")
+				}
 			}
 			return rows.Err()
 		})
 		if err != nil {
 			return err
 		}
-		for _, id := range page {
-			v.findOnce(fmt.Sprint("gone ", id), whereChain(id), "the whole chain is missing, but its node is there")
-			after = id
-		}
-		if len(page) < pageSize {
+		if page < pageSize {
 			return nil
 		}
 	}

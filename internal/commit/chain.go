@@ -10,9 +10,9 @@ import (
 	"github.com/citycode/citycode/internal/keys"
 )
 
-// begin writes the node's row, the chain's first entry and its first
+// register writes the node's row, the chain's first entry and its first
 // checkpoint.
-func (n *Node) begin(ctx context.Context, q db.Querier) (audit.Checkpoint, error) {
+func (n *Node) register(ctx context.Context, q db.Querier) (audit.Checkpoint, error) {
 	heads, err := audit.ReadHeads(ctx, q)
 	if err != nil {
 		return audit.Checkpoint{}, err
@@ -57,7 +57,7 @@ func (n *Node) begin(ctx context.Context, q db.Querier) (audit.Checkpoint, error
 	if err != nil {
 		return audit.Checkpoint{}, err
 	}
-	n.acked, n.listed = opening.Seq, seqs(heads)
+	n.head, n.listed = opening.Head(), seqs(heads)
 	return c, audit.InsertCheckpoint(ctx, q, c)
 }
 
@@ -127,8 +127,11 @@ func (n *Node) Checkpoint(ctx context.Context) error {
 	}
 	var c *audit.Checkpoint
 	var listed map[int64]int64
-	err := n.cfg.DB.Append(ctx, func(ctx context.Context, q db.Querier) (err error) {
-		c, listed, err = n.checkpoint(ctx, q)
+	err := n.append(ctx, func(ctx context.Context, tx *Tx) (err error) {
+		if err := tx.flush(ctx); err != nil { // a break of the chain comes before the signature over it
+			return err
+		}
+		c, listed, err = n.checkpoint(ctx, tx)
 		return err
 	})
 	if err != nil {
@@ -191,38 +194,38 @@ func (n *Node) pin(c ...audit.Checkpoint) error {
 
 // Close ends the chain with an entry, signs the last checkpoint and marks the
 // node as ended, in one transaction. Acts after it fail with Unavailable
-// "closing".
+// "closing", even when Close itself failed; then it may be called again.
 func (n *Node) Close(ctx context.Context) error {
 	if err := n.enter(ctx); err != nil {
 		return err
 	}
 	defer n.leave()
-	if n.closed {
+	if n.ended {
 		return nil
 	}
-	var c *audit.Checkpoint
-	err := n.cfg.DB.Append(ctx, func(ctx context.Context, q db.Querier) error {
-		at, err := n.readHead(ctx, q)
+	n.closed = true
+	var last []audit.Checkpoint
+	err := n.append(ctx, func(ctx context.Context, tx *Tx) error {
+		last = nil
+		var ended *int64
+		if err := tx.QueryRow(ctx, `select ended_at from node where id = $1`, n.id).Scan(&ended); err != nil || ended != nil {
+			return err // it was an earlier Close, whose outcome wasn't known
+		}
+		tx.Audit(audit.KindClose, struct{}{})
+		if err := tx.flush(ctx); err != nil {
+			return err
+		}
+		c, _, err := n.checkpoint(ctx, tx)
 		if err != nil {
 			return err
 		}
-		now := n.cfg.Now().UnixMilli()
-		last, err := audit.After(at.entry, now, audit.KindClose, struct{}{})
-		if err != nil {
-			return err
-		}
-		if err := audit.Insert(ctx, q, last); err != nil {
-			return err
-		}
-		if c, _, err = n.checkpoint(ctx, q); err != nil {
-			return err
-		}
-		_, err = q.Exec(ctx, `update node set ended_at = $2, heartbeat_at = $2 where id = $1`, n.id, now)
+		last = []audit.Checkpoint{*c}
+		_, err = tx.Exec(ctx, `update node set ended_at = $2, heartbeat_at = $2 where id = $1`, n.id, n.cfg.Now().UnixMilli())
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("commit: close: %w", err)
 	}
-	n.closed = true
-	return n.pin(*c)
+	n.ended = true
+	return n.pin(last...)
 }

@@ -11,10 +11,10 @@
 // in Go are the order of commit. A function may run more than once: each run
 // has a Tx of its own, and must set, not add to, what it hands out.
 //
-// Nothing about the chain is remembered between acts: each act reads the head
-// from the database, so that a commit whose outcome isn't known, or a standby
-// that took over, leaves no gap. When the database has lost entries that were
-// acknowledged here, the log says so.
+// Each act begins where the database says that the chain ends, so that a commit
+// whose outcome isn't known, or a standby that took over, leaves no gap. A node
+// remembers what it wrote, though: when the chain ends elsewhere, its next entry
+// (audit.KindBroken) says so before anything is signed, and the log does, too.
 //
 // A database that doesn't know this node any more (restored from a backup that
 // is older than the process, or the process slept for over a day) gives fault

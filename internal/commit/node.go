@@ -34,10 +34,12 @@ type Node struct {
 	// line lets one act at a time through; a channel, so that waiting ends with
 	// its context. Whoever holds it may touch what follows.
 	line     chan struct{}
-	closed   bool
-	acked    int64              // number of the last entry known to be committed
-	listed   map[int64]int64    // chain → entry up to which signatures or links vouch for it
-	unpinned []audit.Checkpoint // not yet in the anchor file
+	closed   bool                  // no more acts
+	ended    bool                  // and the database knows
+	head     audit.Head            // the last entry known to be committed
+	unclear  map[audit.Digest]bool // last entries of acts since then that may have been, too
+	listed   map[int64]int64       // chain → entry up to which signatures or links vouch for it
+	unpinned []audit.Checkpoint    // not yet in the anchor file
 
 	mu     sync.Mutex // guards clocks
 	clocks map[int64]*clock
@@ -61,10 +63,10 @@ func Open(ctx context.Context, c Config) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{cfg: c, id: id, line: make(chan struct{}, 1), clocks: make(map[int64]*clock)}
+	n := &Node{cfg: c, id: id, line: make(chan struct{}, 1), unclear: make(map[audit.Digest]bool), clocks: make(map[int64]*clock)}
 	var first audit.Checkpoint
 	err = c.DB.Tx(ctx, func(ctx context.Context, q db.Querier) error {
-		first, err = n.begin(ctx, q)
+		first, err = n.register(ctx, q)
 		return err
 	})
 	if err != nil {
@@ -106,45 +108,61 @@ func (n *Node) Do(ctx context.Context, fn func(ctx context.Context, tx *Tx) erro
 		if err != nil {
 			return err
 		}
-		var last int64
-		err = n.cfg.DB.Tx(ctx, func(ctx context.Context, q db.Querier) (err error) {
-			last, err = n.perform(ctx, q, at, fn)
-			return err
+		var a attempt
+		err = n.cfg.DB.Tx(ctx, func(ctx context.Context, q db.Querier) error {
+			return a.run(ctx, n.begin(q, at), fn)
 		})
-		if err == nil {
-			n.acked = last
-		}
-		return err
+		return n.settle(a, err)
 	})
 }
 
 // DoAppend runs fn in a transaction for inserts and upserts by key (db.Append),
 // with its entries and changes.
 func (n *Node) DoAppend(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) error {
-	return n.act(ctx, func(ctx context.Context) error {
-		var last int64
-		err := n.cfg.DB.Append(ctx, func(ctx context.Context, q db.Querier) error {
-			at, err := n.readHead(ctx, q)
-			if err != nil {
-				return err
-			}
-			last, err = n.perform(ctx, q, at, fn)
-			return err
-		})
-		if err == nil {
-			n.acked = last
-		}
-		return err
-	})
+	return n.act(ctx, func(ctx context.Context) error { return n.append(ctx, fn) })
 }
 
-// perform is one run of an act in its transaction.
-func (n *Node) perform(ctx context.Context, q db.Querier, at position, fn func(ctx context.Context, tx *Tx) error) (last int64, err error) {
-	tx := &Tx{Querier: q, node: n, head: at.entry, change: at.change}
+// append is DoAppend for whoever holds the line.
+func (n *Node) append(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) error {
+	var a attempt
+	err := n.cfg.DB.Append(ctx, func(ctx context.Context, q db.Querier) error {
+		at, err := n.readHead(ctx, q)
+		if err != nil {
+			return err
+		}
+		return a.run(ctx, n.begin(q, at), fn)
+	})
+	return n.settle(a, err)
+}
+
+// attempt remembers the heads of the runs of an act that came to their end, the
+// last of which was committed, or may have been.
+type attempt struct{ heads []audit.Head }
+
+func (a *attempt) run(ctx context.Context, tx *Tx, fn func(ctx context.Context, tx *Tx) error) error {
 	if err := fn(ctx, tx); err != nil {
-		return 0, err
+		return err
 	}
-	return tx.head.Seq, tx.write(ctx)
+	if err := tx.write(ctx); err != nil {
+		return err
+	}
+	a.heads = append(a.heads, tx.head)
+	return nil
+}
+
+// settle takes in what became of an act.
+func (n *Node) settle(a attempt, err error) error {
+	if err == nil {
+		n.head = a.heads[len(a.heads)-1]
+		clear(n.unclear)
+		return nil
+	}
+	// Any failure after the end of a run counts as unclear: what was rolled back
+	// won't turn up.
+	for _, h := range a.heads {
+		n.unclear[h.Hash] = true
+	}
+	return err
 }
 
 // inside marks the context of an act, to tell a second one inside it, which
@@ -200,6 +218,7 @@ func errForgotten() error {
 	return fault.New(fault.Unavailable, "node_forgotten", "the database doesn't know this process: it was restored or the process slept; start again")
 }
 
+// readHead reads where the next act goes on.
 func (n *Node) readHead(ctx context.Context, q db.Querier) (position, error) {
 	p := position{entry: audit.Head{Chain: n.id}}
 	var hash []byte
@@ -212,12 +231,25 @@ func (n *Node) readHead(ctx context.Context, q db.Querier) (position, error) {
 		return p, err
 	}
 	copy(p.entry.Hash[:], hash)
-	if p.entry.Seq < n.acked {
-		n.cfg.Log.Error("the database lost audit entries that it had acknowledged",
-			slog.Int64("chain", n.id), slog.Int64("acknowledged", n.acked), slog.Int64("found", p.entry.Seq))
-		n.acked = p.entry.Seq
-	}
 	return p, nil
+}
+
+// begin makes the Tx of one run. When the chain isn't where this node left it,
+// the first entry says so, and audit verify repeats it: nobody else may write
+// here, and a signature over it must not make it ours.
+func (n *Node) begin(q db.Querier, at position) *Tx {
+	tx := &Tx{Querier: q, node: n, head: at.entry, change: at.change}
+	if at.entry == n.head || n.unclear[at.entry.Hash] {
+		return tx
+	}
+	own := slog.Group("audit", slog.Int64("chain", n.id), slog.Int64("own", n.head.Seq), slog.Int64("found", at.entry.Seq))
+	if at.entry.Seq < n.head.Seq {
+		n.cfg.Log.Error("the database lost audit entries that it had acknowledged", own)
+	} else {
+		n.cfg.Log.Error("somebody else wrote to this process's audit chain", own)
+	}
+	tx.Audit(audit.KindBroken, audit.Break{Own: n.head, Found: at.entry})
+	return tx
 }
 
 // putHead sets the stream's head. An upsert and not an update: on PostgreSQL it

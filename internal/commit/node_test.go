@@ -3,7 +3,6 @@ package commit_test
 import (
 	"context"
 	"errors"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -244,108 +243,10 @@ func TestActsOfManyCallersOnTwoNodesKeepTheirNumbers(t *testing.T) {
 	})
 }
 
-// A commit whose outcome wasn't known can come through while the next act is
-// under way. On SQLite it can't: the writer's lock keeps it out.
-func TestAnEarlierCommitThatComesThroughLateMovesTheHead(t *testing.T) {
-	c := newCity(t, dbtest.Open(t, db.PostgreSQL))
-	n := c.open("one")
-	runs := 0
-	err := n.Do(t.Context(), func(ctx context.Context, tx *commit.Tx) error {
-		if runs++; runs == 1 {
-			var hash []byte
-			err := c.pair.Main.Append(ctx, func(ctx context.Context, q db.Querier) error {
-				if err := q.QueryRow(ctx, "select hash from audit_entry where chain = $1 and seq = 1", n.ID()).Scan(&hash); err != nil {
-					return err
-				}
-				e, err := audit.After(audit.Head{Chain: n.ID(), Seq: 1, Hash: audit.Digest(hash)}, time.Now().UnixMilli(), "late", nil)
-				if err != nil {
-					return err
-				}
-				return audit.Insert(ctx, q, e)
-			})
-			if err != nil {
-				return err
-			}
-		}
-		tx.Audit("thing", nil)
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff([]string{"open", "late", "thing"}, c.kinds(n.ID())); diff != "" {
-		t.Error(diff)
-	}
-	c.verify()
-}
-
-func TestNoAcknowledgedActIsLostWhenTheServerIsKilled(t *testing.T) {
-	server := dbtest.StartPostgres(t)
-	pair := dbtest.OpenAt(t, "", dbtest.Schema(t, server.URL))
-	for _, d := range []*db.DB{pair.Main, pair.PersonKeys} {
-		if _, err := d.Migrate(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	c := newCity(t, pair)
-	n := c.open("one")
-	for range 2 {
-		acked := make(map[int64]bool)
-		failed := make(chan struct{})
-		killed := make(chan struct{})
-		go func() {
-			defer close(failed)
-			for i := 0; ; i++ {
-				var seq int64
-				err := n.DoAppend(t.Context(), func(ctx context.Context, tx *commit.Tx) error {
-					seq = tx.Audit("thing", nil)
-					tx.Change("things", nil)
-					return nil
-				})
-				if err != nil {
-					if fault.KindOf(err) != fault.Unavailable {
-						t.Errorf("not told as unavailable: %v", err)
-					}
-					return
-				}
-				acked[seq] = true
-				if i == 20 {
-					close(killed)
-				}
-			}
-		}()
-		receive(t, killed)
-		if err := server.Kill(); err != nil {
-			t.Fatal(err)
-		}
-		receive(t, failed)
-		if err := server.Start(); err != nil {
-			t.Fatal(err)
-		}
-		for end := time.Now().Add(30 * time.Second); ; {
-			err := n.Do(t.Context(), func(ctx context.Context, tx *commit.Tx) error {
-				tx.Audit("after", nil)
-				tx.Change("things", nil)
-				return nil
-			})
-			if err == nil {
-				break
-			}
-			if time.Now().After(end) {
-				t.Fatal(err)
-			}
-		}
-		kinds := c.kinds(n.ID())
-		for seq := range acked {
-			if seq > int64(len(kinds)) || kinds[seq-1] != "thing" {
-				t.Errorf("entry %d was acknowledged and isn't there", seq)
-			}
-		}
-		if changes := c.number("select count(*) from change"); changes != c.number("select head from node") {
-			t.Errorf("%d changes under a head of another number", changes)
-		}
-	}
-	c.verify()
+// thing is an act that leaves an entry.
+func thing(_ context.Context, tx *commit.Tx) error {
+	tx.Audit("thing", nil)
+	return nil
 }
 
 func TestWaitingForTheLineEndsWithTheContext(t *testing.T) {
@@ -387,106 +288,6 @@ func TestAnActInsideAnActIsRefused(t *testing.T) {
 	}
 }
 
-func TestCloseEndsTheChainWithACheckpoint(t *testing.T) {
-	dbtest.Each(t, func(t *testing.T, d *dbtest.Pair) {
-		c := newCity(t, d)
-		n := c.open("one")
-		for range 2 {
-			if err := n.Close(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if diff := cmp.Diff([]string{"open", "close"}, c.kinds(n.ID())); diff != "" {
-			t.Error(diff)
-		}
-		if got := c.number("select count(*) from audit_checkpoint"); got != 2 {
-			t.Errorf("%d checkpoints", got)
-		}
-		if got := c.number("select count(*) from node where ended_at is not null"); got != 1 {
-			t.Error("the node isn't marked as ended")
-		}
-		err := n.Do(t.Context(), func(context.Context, *commit.Tx) error { return nil })
-		if fault.CodeOf(err) != "closing" {
-			t.Errorf("an act after Close: %v", err)
-		}
-		c.verify()
-	})
-}
-
-func TestACheckpointListsWhatMovedAndNothingElse(t *testing.T) {
-	dbtest.Each(t, func(t *testing.T, d *dbtest.Pair) {
-		c := newCity(t, d)
-		one := c.open("one")
-		thing := func(n *commit.Node) {
-			t.Helper()
-			err := n.DoAppend(t.Context(), func(_ context.Context, tx *commit.Tx) error { tx.Audit("thing", nil); return nil })
-			if err != nil {
-				t.Fatal(err)
-			}
-		}
-		two := c.open("two") // its link vouches for one's first entry
-		thing(one)
-		three := c.open("three") // lists one, links to two
-		steps := []struct {
-			name string
-			do   func()
-			want map[int64]int64 // the heads of the checkpoint that three then signs
-		}{
-			{"first", func() {}, map[int64]int64{one.ID(): 2, three.ID(): 1}},
-			{"nothing moved", func() {}, nil},
-			{"another moved", func() { thing(two) }, map[int64]int64{two.ID(): 2}},
-			{"one closed and four began", func() {
-				if err := one.Close(t.Context()); err != nil {
-					t.Fatal(err)
-				}
-				thing(three)
-			}, map[int64]int64{one.ID(): 3, three.ID(): 2}},
-		}
-		last := int64(0)
-		for i, s := range steps {
-			s.do()
-			if i > 0 {
-				if err := three.Checkpoint(t.Context()); err != nil {
-					t.Fatal(err)
-				}
-			}
-			got := c.lastStatement(three.ID())
-			if s.want == nil {
-				if got.No != last {
-					t.Errorf("%s: a checkpoint that says nothing", s.name)
-				}
-				continue
-			}
-			last = got.No
-			heads := make(map[int64]int64)
-			for _, h := range got.Heads {
-				heads[h.Chain] = h.Seq
-			}
-			if diff := cmp.Diff(s.want, heads); diff != "" {
-				t.Errorf("%s: %s", s.name, diff)
-			}
-		}
-		c.verify()
-	})
-}
-
-func (c *city) lastStatement(chain int64) (s audit.Statement) {
-	c.t.Helper()
-	err := c.pair.Main.Read(c.t.Context(), func(ctx context.Context, q db.Querier) error {
-		last, err := audit.LastCheckpoint(ctx, q, chain)
-		if err != nil {
-			return err
-		}
-		key, _ := c.keeper.AuditPublic(last.Generation)
-		s, err = last.Open(key)
-		return err
-	})
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	return s
-}
-
 func TestANodeThatTheDatabaseForgotMustStartAgain(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *dbtest.Pair) {
 		c := newCity(t, d)
@@ -504,61 +305,4 @@ func TestANodeThatTheDatabaseForgotMustStartAgain(t *testing.T) {
 			t.Errorf("Run: %v", err)
 		}
 	})
-}
-
-func TestTheAnchorFileGetsWhatItMissedLater(t *testing.T) {
-	c := newCity(t, dbtest.Open(t, db.SQLite))
-	c.anchor = filepath.Join(t.TempDir(), "anchor")
-	n := c.open("one")
-	lines := func() int {
-		b, err := os.ReadFile(c.anchor)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return strings.Count(string(b), "\n")
-	}
-	if info, err := os.Stat(c.anchor); err != nil || info.Mode().Perm() != 0o600 || lines() != 1 {
-		t.Fatalf("%v, %v, %d lines", info.Mode(), err, lines())
-	}
-	thing := func() {
-		err := n.Do(t.Context(), func(_ context.Context, tx *commit.Tx) error { tx.Audit("thing", nil); return nil })
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	away := c.anchor + ".away"
-	if err := errors.Join(os.Rename(c.anchor, away), os.Mkdir(c.anchor, 0o700)); err != nil {
-		t.Fatal(err)
-	}
-	thing()
-	if err := n.Checkpoint(t.Context()); err == nil {
-		t.Error("nobody is told that the anchor can't be written")
-	}
-	if err := errors.Join(os.Remove(c.anchor), os.Rename(away, c.anchor)); err != nil {
-		t.Fatal(err)
-	}
-	if err := n.Checkpoint(t.Context()); err != nil { // nothing moved: only the file is behind
-		t.Error(err)
-	}
-	if lines() != 2 {
-		t.Errorf("%d lines", lines())
-	}
-	if err := n.Close(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if lines() != 3 {
-		t.Errorf("%d lines after Close", lines())
-	}
-	c.verify()
-}
-
-func TestOpenRefusesAnAnchorFileThatItCannotWrite(t *testing.T) {
-	c := newCity(t, dbtest.Open(t, db.SQLite))
-	_, err := commit.Open(t.Context(), commit.Config{DB: c.pair.Main, Keys: c.keeper, Anchor: filepath.Join(t.TempDir(), "missing", "anchor")})
-	if !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("got %v", err)
-	}
-	if got := c.number("select count(*) from audit_entry"); got != 0 {
-		t.Error("a chain was begun all the same")
-	}
 }

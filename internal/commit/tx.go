@@ -51,8 +51,8 @@ type movedError struct{ cause error }
 func (m *movedError) Error() string { return "the head has moved: " + m.cause.Error() }
 func (m *movedError) Unwrap() error { return m.cause }
 
-// write puts entries and changes where they belong.
-func (t *Tx) write(ctx context.Context) error {
+// flush writes the entries that wait.
+func (t *Tx) flush(ctx context.Context) error {
 	if t.err != nil {
 		return t.err
 	}
@@ -60,6 +60,15 @@ func (t *Tx) write(ctx context.Context) error {
 		if err := audit.Insert(ctx, t.Querier, e); err != nil {
 			return fmt.Errorf("commit: audit entry %d: %w", e.Seq, &movedError{err})
 		}
+	}
+	t.entries = nil
+	return nil
+}
+
+// write puts entries and changes where they belong.
+func (t *Tx) write(ctx context.Context) error {
+	if err := t.flush(ctx); err != nil {
+		return err
 	}
 	if len(t.changes) == 0 {
 		return nil
