@@ -337,3 +337,12 @@ func importColour(ctx context.Context, dir string, core *Core, p someone, color,
 	}
 	return err
 }
+
+func containsAny(s string, parts ...string) bool {
+	for _, p := range parts {
+		if strings.Contains(s, p) {
+			return true
+		}
+	}
+	return false
+}
