@@ -1,10 +1,8 @@
 package demo
 
 import (
-	"fmt"
 	"time"
 
-	"github.com/citycode/citycode/internal/idnum"
 	"github.com/citycode/citycode/internal/person"
 	"github.com/citycode/citycode/internal/scene"
 	"github.com/citycode/citycode/internal/status"
@@ -27,9 +25,9 @@ type Persona struct {
 	Scenes     []scene.Name // granted to a verifier
 }
 
-// Find returns the persona with the name.
+// Find returns the persona with the name, without the portrait.
 func Find(name string) (Persona, bool) {
-	for _, p := range Personas() {
+	for _, p := range personas() {
 		if p.Name == name {
 			return p, true
 		}
@@ -37,29 +35,60 @@ func Find(name string) (Persona, bool) {
 	return Persona{}, false
 }
 
-func sample(birth string, n int) idnum.Document {
-	first := fmt.Sprintf("310000%s%03d", birth, n)
-	return idnum.Document{Kind: idnum.ResidentID, Number: first + string(idnum.CheckDigit(first))}
-}
-
 // Personas lists them in the order of the home page.
 func Personas() []Persona {
+	all := personas()
+	for i := range all {
+		// Numbers beyond those of residents.
+		all[i].Record.Photo = Portrait(1<<32 + uint64(i))
+	}
+	return all
+}
+
+func bilingual(chinese, english string) map[string]string {
+	return map[string]string{"zh-CN": chinese, "en": english}
+}
+
+// personas are the same on every machine: people write them down, and tests
+// name them. Residents and the verifier are 20 to 59 until 2045, the elder is
+// over 60.
+func personas() []Persona {
 	return []Persona{
-		{Name: "resident-green", App: "resident", Title: map[string]string{"zh-CN": "市民（绿码）", "en": "Resident (green)"},
-			Try:    map[string]string{"zh-CN": "亮码给核验人扫，再看看谁查看过我", "en": "Show the code to the verifier, then see who looked at you"},
-			Record: person.Record{Name: "张小三", Document: sample("19900312", 101), Phone: "19900000101", BirthDate: "1990-03-12"}, Status: Status{Color: status.Green}},
-		{Name: "resident-yellow", App: "resident", Title: map[string]string{"zh-CN": "市民（黄码）", "en": "Resident (yellow)"},
-			Try:    map[string]string{"zh-CN": "看看为什么是黄码", "en": "See why the code is yellow"},
-			Record: person.Record{Name: "李梅", Document: sample("19850620", 102), Phone: "19900000102", BirthDate: "1985-06-20"}, Status: Status{Color: status.Yellow, Reason: "close_contact", Ago: 26 * time.Hour}},
-		{Name: "resident-red", App: "resident", Title: map[string]string{"zh-CN": "市民（红码）", "en": "Resident (red)"},
-			Try:    map[string]string{"zh-CN": "看看红码怎么显示、怎么办", "en": "See how a red code shows and what to do"},
-			Record: person.Record{Name: "欧阳建明", Document: sample("19781105", 103), Phone: "19900000103", BirthDate: "1978-11-05"}, Status: Status{Color: status.Red, Reason: "positive_test", Ago: 9 * time.Hour}},
-		{Name: "elder", App: "resident", Title: map[string]string{"zh-CN": "老年人", "en": "Elder"},
-			Try:    map[string]string{"zh-CN": "打开大字版亮码", "en": "Show a code in large type"},
-			Record: person.Record{Name: "王秀英", Document: sample("19480908", 104), Phone: "19900000104", BirthDate: "1948-09-08"}, Status: Status{Color: status.Green}},
-		{Name: "verifier", App: "verifier", Title: map[string]string{"zh-CN": "核验人", "en": "Verifier"},
-			Try:    map[string]string{"zh-CN": "用另一部手机或窗口扫市民的码", "en": "Scan a resident's code from another phone or window"},
-			Record: person.Record{Name: "赵志国", Document: sample("19880217", 105), Phone: "19900006621", BirthDate: "1988-02-17"}, Status: Status{Color: status.Green},
-			Scenes: []scene.Name{"venue-entry", "id-check"}},
+		{
+			Name: "resident-green", App: "resident",
+			Title:  bilingual("市民（绿码）", "Resident (green)"),
+			Try:    bilingual("亮码给核验人扫，再看看谁查看过我", "Show the code to the verifier, then see who looked at you"),
+			Record: person.Record{Name: "张小三", Document: sample("19900312", 101), Phone: "15499990101", BirthDate: "1990-03-12"},
+			Status: Status{Color: status.Green},
+		},
+		{
+			Name: "resident-yellow", App: "resident",
+			Title:  bilingual("市民（黄码）", "Resident (yellow)"),
+			Try:    bilingual("看看为什么是黄码，再让核验人扫一次：需要人工核对", "See why the code is yellow, then let the verifier scan it: it asks for a second look"),
+			Record: person.Record{Name: "李梅", Document: sample("19880620", 102), Phone: "15499990102", BirthDate: "1988-06-20"},
+			Status: Status{Color: status.Yellow, Reason: "close_contact", Ago: 26 * time.Hour},
+		},
+		{
+			Name: "resident-red", App: "resident",
+			Title:  bilingual("市民（红码）", "Resident (red)"),
+			Try:    bilingual("看看红码怎么显示、该怎么办；场所出入会劝阻", "See how a red code shows and what to do; a venue refuses it"),
+			Record: person.Record{Name: "欧阳建明", Document: sample("19861105", 103), Phone: "15499990103", BirthDate: "1986-11-05"},
+			Status: Status{Color: status.Red, Reason: "positive_test", Ago: 9 * time.Hour},
+		},
+		{
+			Name: "elder", App: "resident",
+			Title:  bilingual("老年人", "Elder"),
+			Try:    bilingual("换成大字版，再亮一次码", "Switch to large type and show the code again"),
+			Record: person.Record{Name: "王秀英", Document: sample("19480908", 104), Phone: "15499990104", BirthDate: "1948-09-08"},
+			Status: Status{Color: status.Green},
+		},
+		{
+			Name: "verifier", App: "verifier",
+			Title:  bilingual("核验人", "Verifier"),
+			Try:    bilingual("用另一部手机或另一个窗口扫市民的码；再换到“身份核对”看看多了什么", "Scan a resident's code from another phone or window; then change to the identity check and see what more it shows"),
+			Record: person.Record{Name: "赵志国", Document: sample("19880217", 105), Phone: "15499996621", BirthDate: "1988-02-17"},
+			Status: Status{Color: status.Green},
+			Scenes: []scene.Name{"venue-entry", "id-check"},
+		},
 	}
 }
