@@ -88,7 +88,7 @@ func (a *API) registerMe() {
 				}
 			}
 			if c.By.Is(session.Verifier, now) {
-				b.Verifier = grantsOf(c.By, now)
+				b.Verifier = a.grantsOf(c.By, now)
 			}
 			return &meOut{"no-store", b}, nil
 		})
@@ -150,17 +150,17 @@ func (a *API) registerMe() {
 		})
 }
 
-func grantsOf(p *session.Principal, now time.Time) *verifierGrants {
+// grantsOf lists the scenes that the person may scan in now, in the book's order.
+func (a *API) grantsOf(p *session.Principal, now time.Time) *verifierGrants {
 	v := &verifierGrants{Scenes: []string{}}
 	var last int64
 	open := false
+	for _, s := range a.cfg.Scenes.All() {
+		if p.MayScanSomewhere(s.Name, now) {
+			v.Scenes = append(v.Scenes, string(s.Name))
+		}
+	}
 	for _, g := range p.Grants {
-		if !p.MayScan(g.Scene, g.Place, now) {
-			continue
-		}
-		if n := len(v.Scenes); n == 0 || v.Scenes[n-1] != string(g.Scene) {
-			v.Scenes = append(v.Scenes, string(g.Scene))
-		}
 		open = open || g.Until == 0
 		last = max(last, g.Until)
 	}

@@ -127,7 +127,8 @@ func (b Book) Get(n Name) (Scene, bool) {
 	return s, ok
 }
 
-// All returns the scenes in the order of their names.
+// All returns the scenes in the order of the file: the first is the one that
+// pages offer first.
 func (b Book) All() []Scene {
 	out := make([]Scene, len(b.names))
 	for i, n := range b.names {
@@ -142,12 +143,22 @@ var nameForm = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
 // texts or without an admission for every colour are errors: a scene that is
 // wrong must not start.
 func Parse(r io.Reader) (Book, error) {
+	text, err := io.ReadAll(io.LimitReader(r, maxFile))
+	if err != nil {
+		return Book{}, fmt.Errorf("scenes: %w", err)
+	}
 	var file struct {
 		Scenes map[Name]Scene `yaml:"scenes"`
 	}
-	d := yaml.NewDecoder(r)
+	d := yaml.NewDecoder(bytes.NewReader(text))
 	d.KnownFields(true)
 	if err := d.Decode(&file); err != nil {
+		return Book{}, fmt.Errorf("scenes: %w", err)
+	}
+	var order struct {
+		Scenes yaml.Node `yaml:"scenes"`
+	}
+	if err := yaml.Unmarshal(text, &order); err != nil {
 		return Book{}, fmt.Errorf("scenes: %w", err)
 	}
 	if len(file.Scenes) == 0 {
@@ -166,11 +177,15 @@ func Parse(r io.Reader) (Book, error) {
 			return Book{}, fmt.Errorf("scene %q: %w", n, err)
 		}
 		b.byName[n] = s
-		b.names = append(b.names, n)
 	}
-	slices.Sort(b.names)
+	for i := 0; i+1 < len(order.Scenes.Content); i += 2 { // key, value, key, value, …
+		b.names = append(b.names, Name(order.Scenes.Content[i].Value))
+	}
 	return b, nil
 }
+
+// maxFile bounds a file of scenes.
+const maxFile = 1 << 20
 
 func (s Scene) check() error {
 	if len(s.Name) > 40 || !nameForm.MatchString(string(s.Name)) {

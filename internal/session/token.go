@@ -81,6 +81,12 @@ func (p *Principal) MayScan(s scene.Name, place string, now time.Time) bool {
 	})
 }
 
+// MayScanSomewhere reports whether a grant in force covers the scene at any
+// place at all.
+func (p *Principal) MayScanSomewhere(s scene.Name, now time.Time) bool {
+	return slices.ContainsFunc(p.Grants, func(g Grant) bool { return g.Scene == s && g.inForce(now) })
+}
+
 // accessPrefix marks the first version of access tokens; its second byte is the
 // key generation.
 const accessPrefix = 1
