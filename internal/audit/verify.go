@@ -64,7 +64,7 @@ const (
 // beside working nodes: it looks at what was there when it began, and reads in
 // pages, but for Leaves, which read in one snapshot.
 func Verify(ctx context.Context, c VerifyConfig) (Report, error) {
-	v := &verifier{cfg: c, limit: make(map[int64]int64), vouched: make(map[int64]int64), live: make(map[int64]bool), told: make(map[string]bool)}
+	v := &verifier{cfg: c, limit: make(map[int64]int64), vouched: make(map[int64]int64), own: make(map[int64]int64), live: make(map[int64]bool), other: make(map[int64]otherHash), told: make(map[string]bool)}
 	for _, step := range []func(context.Context) error{v.keys, v.chains, v.nodes, v.checkpoints, v.anchor, v.entries, v.batches} {
 		if err := step(ctx); err != nil {
 			return v.report, fmt.Errorf("audit verify: %w", err)
@@ -77,11 +77,19 @@ func Verify(ctx context.Context, c VerifyConfig) (Report, error) {
 type verifier struct {
 	cfg     VerifyConfig
 	report  Report
-	limit   map[int64]int64 // chain → its last entry when Verify began
-	vouched map[int64]int64 // chain → the last entry that a signature or a link covers
-	live    map[int64]bool  // chain → its node stands in the table node
-	told    map[string]bool // findings that would come again and again
-	torn    map[int][]byte  // unreadable lines of the anchor file
+	limit   map[int64]int64     // chain → its last entry when Verify began
+	vouched map[int64]int64     // chain → the last entry that a signature or a link covers
+	own     map[int64]int64     // chain → the last entry that a checkpoint of its own names
+	live    map[int64]bool      // chain → its node stands in the table node
+	other   map[int64]otherHash // chain → the first of its entries that a checkpoint or link names otherwise
+	told    map[string]bool     // findings that would come again and again
+	torn    map[int][]byte      // unreadable lines of the anchor file
+}
+
+// otherHash is an entry that source names with another hash than it has.
+type otherHash struct {
+	seq    int64
+	source string
 }
 
 func (v *verifier) find(where, format string, args ...any) {
@@ -181,7 +189,10 @@ func (v *verifier) checkHead(ctx context.Context, q db.Querier, source string, h
 	case !ok:
 		v.findOnce(fmt.Sprint("hole ", h.Chain, h.Seq), whereEntry(h.Chain, h.Seq), "missing: %s names it", source)
 	case hash != h.Hash:
-		v.findOnce(fmt.Sprint("other ", h.Chain), whereEntry(h.Chain, h.Seq), "not the entry that was there: %s names another hash, so this entry or one before it was changed", source)
+		// Every statement after the change says so; the earliest tells most.
+		if known := v.other[h.Chain]; known.seq == 0 || h.Seq < known.seq {
+			v.other[h.Chain] = otherHash{h.Seq, source}
+		}
 	case vouches:
 		v.vouched[h.Chain] = max(v.vouched[h.Chain], h.Seq)
 	}

@@ -116,6 +116,9 @@ func (v *verifier) checkpoint(ctx context.Context, c, last Checkpoint) error {
 			}
 		}
 		for _, h := range s.Heads {
+			if h.Chain == c.Chain {
+				v.own[c.Chain] = h.Seq
+			}
 			if err := v.checkHead(ctx, q, where, h, true); err != nil {
 				return err
 			}

@@ -84,6 +84,9 @@ func entryPage(ctx context.Context, q db.Querier, chain, after, until int64, lim
 
 func (v *verifier) chain(ctx context.Context, chain int64) error {
 	limit, vouched := v.limit[chain], v.vouched[chain]
+	if o := v.other[chain]; o.seq != 0 {
+		v.find(whereEntry(chain, o.seq), "not the entry that was there: %s names another hash, so this one or one after entry %d was changed", o.source, min(vouched, o.seq-1))
+	}
 	last := Entry{Chain: chain}
 	var unsigned Entry // the first that nothing vouches for
 	for last.Seq < limit {
@@ -111,6 +114,9 @@ func (v *verifier) chain(ctx context.Context, chain int64) error {
 		}
 		v.progress()
 	}
+	if last.Kind == KindClose && v.own[chain] < last.Seq {
+		v.find(whereEntry(chain, last.Seq), "the chain was closed, but the checkpoint that goes with that is missing")
+	}
 	if unsigned.Seq == 0 {
 		return nil
 	}
@@ -119,9 +125,6 @@ func (v *verifier) chain(ctx context.Context, chain int64) error {
 	}
 	if !v.live[chain] {
 		v.find(whereEntry(chain, unsigned.Seq), "signed by nobody, nor what follows it, and its process is long gone: added later")
-	}
-	if last.Kind == KindClose {
-		v.find(whereEntry(chain, last.Seq), "the chain was closed, but the checkpoint that goes with that is missing")
 	}
 	return nil
 }
