@@ -57,7 +57,7 @@ ifeq ($(wildcard web/dist/assets),)
 endif
 $(PAGES): $(INSTALLED) $(WEB_SOURCES)
 	@echo 'Building the pages'
-	@$(NPM) run build -- --logLevel warn
+	@$(NPM) run build -- --logLevel error
 	@touch $@
 
 .PHONY: test
