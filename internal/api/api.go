@@ -171,6 +171,7 @@ type route struct {
 	class                     class
 	status                    int           // of success; 0 is 200
 	timeout                   time.Duration // 0 is 5 s
+	ownRate                   bool          // counts its callers by itself
 	stream                    bool          // stays open: holds no place of its class
 	outage                    bool          // goes on with a late token while the database is away
 	errors                    []int         // documented beside the usual ones
@@ -249,8 +250,10 @@ func (a *API) admit(ctx context.Context, c *Call, header string, r route) error 
 	} else if header != "" {
 		tokenErr = fault.New(fault.Unauthenticated, "token_invalid", "only Bearer tokens are taken")
 	}
-	if err := a.withinRate(c, r.class); err != nil {
-		return err
+	if !r.ownRate {
+		if err := a.withinRate(c, r.class); err != nil {
+			return err
+		}
 	}
 	if r.caller == anyone {
 		c.By = nil // open operations know nobody
@@ -277,13 +280,14 @@ func (a *API) admit(ctx context.Context, c *Call, header string, r route) error 
 // withinRate counts a caller with a valid token by the person, everyone else by
 // address: a flood of bad tokens from a carrier's address locks out no good one.
 func (a *API) withinRate(c *Call, cl class) error {
-	var ok bool
-	var wait time.Duration
 	if c.By != nil {
-		ok, wait = a.rates[cl].Allow(person.FormatID(c.By.Person))
-	} else {
-		ok, wait = a.addrs[cl].Allow(addressKey(c.Address))
+		return a.counted(cl, a.rates, person.FormatID(c.By.Person))
 	}
+	return a.counted(cl, a.addrs, addressKey(c.Address))
+}
+
+func (a *API) counted(cl class, rates map[class]*limit.Rate, key string) error {
+	ok, wait := rates[cl].Allow(key)
 	if ok {
 		return nil
 	}

@@ -20,7 +20,7 @@ import (
 
 // PageIn is the paging of every list.
 type PageIn struct {
-	Limit  int    `query:"limit" doc:"1 to 200, default 50"`
+	Limit  int    `query:"limit" default:"50" minimum:"1" maximum:"200"`
 	Cursor string `query:"cursor" maxLength:"100" doc:"next_cursor of the page before"`
 }
 

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"strconv"
 
 	"github.com/citycode/citycode/internal/fault"
 	"github.com/citycode/citycode/internal/person"
@@ -40,8 +41,19 @@ type refreshRequest struct {
 func (a *API) registerSessions() {
 	type refreshIn struct{ Body refreshRequest }
 	register(a, route{method: http.MethodPost, path: "/v1/sessions/refresh", id: "refresh-session",
-		summary: "A fresh access token for a refresh token, which is used up", caller: anyone, class: classOther, errors: []int{http.StatusUnauthorized}},
-		func(ctx context.Context, _ *Call, in *refreshIn) (*signedInOut, error) {
+		summary: "A fresh access token for a refresh token, which is used up", caller: anyone, class: classOther, ownRate: true, errors: []int{http.StatusUnauthorized}},
+		func(ctx context.Context, c *Call, in *refreshIn) (*signedInOut, error) {
+			// A carrier's phones share addresses and refresh every 15 minutes: those
+			// with a token of ours are counted by session, the rest by address.
+			var err error
+			if id, ok := a.cfg.Sessions.RefreshOf(in.Body.RefreshToken); ok {
+				err = a.counted(classOther, a.rates, "refresh "+strconv.FormatInt(id, 16))
+			} else {
+				err = a.withinRate(&Call{Address: c.Address}, classOther)
+			}
+			if err != nil {
+				return nil, err
+			}
 			t, p, err := a.cfg.Sessions.Refresh(ctx, in.Body.RefreshToken)
 			if err != nil {
 				return nil, err

@@ -35,7 +35,7 @@ const patience = 30 * time.Second
 
 // city is a running server with a clock that the test moves.
 type city struct {
-	t    *testing.T
+	t    testing.TB
 	srv  *Server
 	core *Core
 	url  string
@@ -65,7 +65,7 @@ func (s *syncBuffer) String() string {
 func (c *city) now() time.Time { return time.UnixMilli(c.at.Load()).UTC() }
 
 // start serves a city on the database; change may alter the configuration.
-func start(t *testing.T, dir, database string, change func(*CoreConfig, *Config)) *city {
+func start(t testing.TB, dir, database string, change func(*CoreConfig, *Config)) *city {
 	t.Helper()
 	c := &city{t: t, dir: dir, log: &syncBuffer{}}
 	c.at.Store(time.Date(2026, 11, 22, 1, 2, 3, 0, time.UTC).UnixMilli())

@@ -207,7 +207,8 @@ func TestWhoMayCallIsDecidedBeforeTheBodyIsRead(t *testing.T) {
 			t.Errorf("Allow: %q", wrong.header.Get("Allow"))
 		}
 		check("no demo here", c.get("", "/v1/demo/personas"), 404, "not_found")
-		check("a limit too high", c.get(verifier, "/v1/verifications?limit=201"), 422, "invalid_limit")
+		check("a limit too high", c.get(verifier, "/v1/verifications?limit=201"), 422, "invalid_request")
+		check("no limit", c.get(verifier, "/v1/verifications?limit=0"), 422, "invalid_request")
 		check("a bad cursor", c.get(verifier, "/v1/verifications?cursor=!"), 422, "invalid_cursor")
 		check("a bad time", c.get(verifier, "/v1/verifications?from=yesterday"), 422, "invalid_request")
 		check("another's scan", c.get(verifier, "/v1/verifications/00000000000000000000000000"), 404, "no_such_scan")
@@ -517,6 +518,13 @@ func TestCallersAreHeldToTheirRate(t *testing.T) {
 	if a := c.get(other, "/v1/me", "X-Forwarded-For", "203.0.113.7"); a.status != 200 {
 		t.Errorf("a good token from the flooding address: %d", a.status)
 	}
+	_, refresh := c.signIn(li)
+	if a := c.post("", "/v1/sessions/refresh", map[string]any{"refresh_token": refresh}, "X-Forwarded-For", "203.0.113.7"); a.status != 200 {
+		t.Errorf("a good refresh token from the flooding address: %d %s", a.status, a.raw)
+	}
+	if a := c.post("", "/v1/sessions/refresh", map[string]any{"refresh_token": "x"}, "X-Forwarded-For", "203.0.113.7"); a.status != 429 {
+		t.Errorf("a bad one: %d %s", a.status, a.raw)
+	}
 }
 
 func TestXForwardedForIsBelievedFromTrustedProxiesOnly(t *testing.T) {
@@ -574,4 +582,27 @@ func TestADatabaseIsNotOpenedWithAnotherKeyFile(t *testing.T) {
 			t.Errorf("without its key file: %v", err)
 		}
 	})
+}
+
+func TestAChangedTokenOpensNothing(t *testing.T) {
+	c := start(t, t.TempDir(), "", nil)
+	c.people(zhang)
+	access, _ := c.signIn(zhang)
+	if _, err := c.srv.sessions.Open(access, false); err != nil {
+		t.Fatal(err)
+	}
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	for i := range access {
+		for _, by := range []int{1, 2, 33} { // the last character has spare bits
+			other := alphabet[(strings.IndexByte(alphabet, access[i])+by)%64]
+			if p, err := c.srv.sessions.Open(access[:i]+string(other)+access[i+1:], true); err == nil {
+				t.Fatalf("character %d changed, and it opened: %+v", i, p)
+			}
+		}
+	}
+	for _, bad := range []string{"", "=", access + "=", access + "A", access[:len(access)-1], strings.Repeat("A", 5000)} {
+		if _, err := c.srv.sessions.Open(bad, true); err == nil {
+			t.Errorf("opened %q", bad)
+		}
+	}
 }

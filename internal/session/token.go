@@ -173,6 +173,13 @@ func (s *Store) refreshToken(session int64, counter int64) string {
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
+// RefreshOf tells, from memory, which session a refresh token is of: for limits
+// that are counted before the database is asked.
+func (s *Store) RefreshOf(token string) (session int64, ok bool) {
+	session, _, ok = s.readRefresh(token)
+	return session, ok
+}
+
 func (s *Store) readRefresh(token string) (session, counter int64, ok bool) {
 	if len(token) != base64.RawURLEncoding.EncodedLen(refreshSize) {
 		return 0, 0, false
