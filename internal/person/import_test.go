@@ -328,3 +328,13 @@ func TestFilesThatCannotBeReadChangeNothing(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkImport tells the time of one person of a file, on SQLite.
+func BenchmarkImport(b *testing.B) {
+	c := open(b, dbtest.Open(b, db.SQLite), nil)
+	path := file(b, crowd(b.N))
+	b.ResetTimer()
+	if r := c.importFile(b, path); r.Created != b.N {
+		b.Fatalf("%+v", r)
+	}
+}

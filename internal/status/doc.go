@@ -40,13 +40,17 @@
 // days, a time outside the range) is kept exactly in a side map with a lock, at
 // some 200 bytes a person.
 //
+// Reading one costs 25 ns while the table lies in the processor's cache (10,000
+// people), and with a million people a miss of it, 65 to 150 ns measured on two
+// shared cores; no allocation in any case.
+//
 // # Limits
 //
 // Memory holds the scheme "health"; other schemes are in the database only.
-// Times are whole seconds. A change that has come due is seen by reading, the
+// Times are whole seconds. A change that has come due is seen by reading; the
 // row in the database keeps the colour before and the next one until something
-// writes it again: whoever reads rows directly must apply changes_at as Row
-// does. Watching is capped; whoever isn't let in asks again by themselves.
+// writes it again, so whoever reads rows directly must apply changes_at.
+// Watching is capped; whoever isn't let in asks again by themselves.
 //
 // It owns the tables status and status_reason and the files status-NODE.snap.
 package status

@@ -132,7 +132,7 @@ func TestADamagedSnapshotIsNotBelieved(t *testing.T) {
 			t.Errorf("%s was believed", what)
 		}
 	}
-	for i := range good {
+	for i := 0; i < len(good); i += 5 {
 		b := bytes.Clone(good)
 		b[i] ^= 4
 		try("a changed byte", b)
