@@ -68,7 +68,7 @@ setup: ## Install what the tests need and this machine lacks (Debian packages; n
 	@scripts/setup
 
 .PHONY: check
-check: $(INSTALLED) ## Format, vet, staticcheck, eslint, vue-tsc
+check: $(INSTALLED) ## Format, vet, staticcheck, eslint, vue-tsc, and that the documents fit the code
 	@echo 'Checking format'
 	@unformatted=$$(git ls-files -co --exclude-standard '*.go' | xargs -r gofmt -l); \
 	  [ -z "$$unformatted" ] || { printf 'gofmt would change:\n%s\n' "$$unformatted" >&2; exit 1; }
@@ -77,6 +77,8 @@ check: $(INSTALLED) ## Format, vet, staticcheck, eslint, vue-tsc
 	@go run $(STATICCHECK) ./...
 	@echo 'Checking the pages (eslint, vue-tsc)'
 	@$(NPM) run check
+	@echo 'Checking the documents'
+	@scripts/check-docs
 
 .PHONY: test-go
 test-go: ## Go tests, on SQLite and on a private PostgreSQL
