@@ -29,5 +29,5 @@ export default ts.config(
       eqeqeq: 'error',
     },
   },
-  { files: ['dev/**', '*.config.*'], rules: { 'no-console': 'off', 'no-restricted-globals': 'off' } },
+  { files: ['*.config.*'], rules: { 'no-console': 'off', 'no-restricted-globals': 'off' } },
 )

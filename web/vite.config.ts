@@ -1,7 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import vue from '@vitejs/plugin-vue'
 import { defineConfig, type Plugin } from 'vite'
-import { mockServer } from './dev/mock.ts'
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
@@ -52,10 +51,11 @@ function noOutsideFonts(): Plugin {
   }
 }
 
-const server = process.env.CITYCODE_URL
+/** The server that the dev server asks: `citycode demo` on its usual address, or another. */
+const server = process.env.CITYCODE_URL ?? 'http://127.0.0.1:8080'
 
 export default defineConfig({
-  plugins: [vue(), noOutsideFonts(), pagesAtTheirAddresses(), ...(server ? [] : [mockServer()])],
+  plugins: [vue(), noOutsideFonts(), pagesAtTheirAddresses()],
   appType: 'mpa',
   // Parts of Vue and vue-i18n that no page uses.
   define: {
@@ -66,9 +66,7 @@ export default defineConfig({
     __INTLIFY_PROD_DEVTOOLS__: 'false',
   },
   resolve: { alias: { '@': here('.') } },
-  server: server
-    ? { proxy: { '/v1': server, '/openapi.json': server, '/readyz': server } }
-    : {},
+  server: { proxy: { '/v1': server, '/openapi.json': server, '/readyz': server } },
   build: {
     // Phones in use for years: their browsers are older than Vite's default.
     target: ['chrome87', 'edge88', 'firefox98', 'safari15.4'],

@@ -14,8 +14,8 @@ export const en: HomeText = {
     demo: {
       title: 'Pick a person and try it',
       text: 'This is a demonstration: people and data are invented. For the whole story, show a code on one phone and scan it with another.',
-      resident: 'Resident: shows a code',
-      verifier: 'Verifier: scans codes',
+      resident: 'Show a code',
+      verifier: 'Scan codes',
       go: 'Sign in as {name}',
       starting: 'Signing in…',
       seeding: 'Preparing the sample data. It won’t take long…',

@@ -45,9 +45,6 @@ export const en: ResidentText = {
     doubt: 'Not right?',
     doubtText: 'If you think this is wrong, call {hotline} and someone will look into it with you.',
     call: 'Call {hotline}',
-    reasons: {
-      no_adverse_record: 'Nothing on record needs attention.',
-    },
     noReason: 'No explanation yet. Please call the hotline.',
   },
   looks: {

@@ -8,7 +8,7 @@ export const zh = {
   },
   code: {
     self: '{name}（本人）',
-    picture: '城市码二维码，请交给核验人员扫描',
+    picture: '城市码二维码，请交给核验人扫描',
     clock: '当前时间 {time}',
     since: '{when} 起',
     asOf: '截至 {when}',
@@ -44,16 +44,13 @@ export const zh = {
     doubt: '觉得不对？',
     doubtText: '如果您认为状态有误，请拨打 {hotline}，工作人员会帮您核实。',
     call: '拨打 {hotline}',
-    reasons: {
-      no_adverse_record: '没有需要关注的记录。',
-    },
     noReason: '暂无说明，请拨打热线咨询。',
   },
   looks: {
     title: '谁查看过我',
     intro: '每一次扫码核验都会记在这里，您随时可以查看。',
     empty: '还没有人查看过您',
-    emptyText: '核验人员扫您的码后，时间、地点用途和看到的内容会显示在这里。',
+    emptyText: '核验人扫您的码后，时间、地点用途和看到的内容会显示在这里。',
     by: '核验人 {name}',
     saw: '看到：{fields}',
     nothing: '没有看到您的信息',
