@@ -35,7 +35,7 @@ func (c importPeopleCmd) Run(r *run) (err error) {
 	rep, err := k.People.Import(r.ctx, c.File, person.ImportOptions{Progress: r.progress("people"), RejectsPath: c.Rejects})
 	r.endProgress()
 	if err != nil {
-		return fmt.Errorf("%w\nWhat was imported so far stays; run the same command again to go on.", err)
+		return fmt.Errorf("%w (what was imported so far stays: run the same command again to go on)", err)
 	}
 	if c.JSON {
 		return json.NewEncoder(r.out).Encode(rep)
@@ -59,7 +59,7 @@ func (c importStatusCmd) Run(r *run) (err error) {
 	rep, err := k.Status.Import(r.ctx, c.File, status.ImportOptions{Finder: k.People, Progress: r.progress("statuses"), RejectsPath: c.Rejects})
 	r.endProgress()
 	if err != nil {
-		return fmt.Errorf("%w\nWhat was imported so far stays; run the same command again to go on.", err)
+		return fmt.Errorf("%w (what was imported so far stays: run the same command again to go on)", err)
 	}
 	if c.JSON {
 		return json.NewEncoder(r.out).Encode(rep)

@@ -41,7 +41,7 @@ type Config struct {
 	// their expiry are then taken for showing and verifying.
 	Outage func() bool
 	// Ready reports what keeps the node from its work; see health.go.
-	Ready func(context.Context) Readiness
+	Ready func() Readiness
 	// RateFactor multiplies every rate (demo: 100).
 	RateFactor int
 	// Count, when set, is told of each answer: for metrics.

@@ -8,6 +8,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/citycode/citycode/internal/keys"
+	"github.com/citycode/citycode/internal/status"
 )
 
 // metrics answers an operator's questions: is it up, how fast, how much, what
@@ -49,7 +52,7 @@ func newMetrics(s *Server) *metrics {
 		}
 		return 0
 	}
-	gauge("citycode_ready", "1 while the node can show codes.", func() float64 { return flag(s.readiness(nil).Ready) })
+	gauge("citycode_ready", "1 while the node can show codes.", func() float64 { return flag(s.readiness().Ready) })
 	gauge("citycode_database_up", "0 while the change feed can't be read.", func() float64 { return flag(!s.outage()) })
 	gauge("citycode_status_staleness_seconds", "Age of the statuses in memory.", func() float64 {
 		if asOf := s.core.Feed.AsOf(); !asOf.IsZero() {
@@ -58,9 +61,21 @@ func newMetrics(s *Server) *metrics {
 		return 0
 	})
 	gauge("citycode_people", "People in the status table in memory.", func() float64 { return float64(s.core.Status.Len()) })
+	for color, count := range map[string]func(status.Counts) int{
+		"green":  func(c status.Counts) int { return c.Green },
+		"yellow": func(c status.Counts) int { return c.Yellow },
+		"red":    func(c status.Counts) int { return c.Red },
+	} {
+		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "citycode_people_by_color", Help: "People by the colour in memory.",
+			ConstLabels: prometheus.Labels{"color": color}}, func() float64 { return float64(count(s.core.Status.Counts())) }))
+	}
 	gauge("citycode_status_bytes", "Memory of the status table.", func() float64 { return float64(s.core.Status.Bytes()) })
 	gauge("citycode_commit_queue", "Scans that wait for the disk.", func() float64 { return float64(s.scans.Depth()) })
 	gauge("citycode_sessions_ended", "Ended sessions that this node remembers.", func() float64 { return float64(s.sessions.Ended()) })
+	gauge("citycode_live_keys_ahead_seconds", "How long codes can be minted with the keys in memory before one is used beyond its day.", func() float64 {
+		return max(0, s.core.Keys.Horizon(keys.Live).Sub(s.core.Config.Now()).Seconds())
+	})
+	gauge("citycode_status_watchers", "Open pages that wait for a change of status.", func() float64 { return float64(s.core.Status.Watching()) })
 	gauge("citycode_clock_skew_seconds", "Largest difference of this node's clock from another's.", func() float64 { return s.core.Node.ClockSkew().Seconds() })
 	m.registry.MustRegister(m.requests, m.seconds, m.mints, m.verifies, m.limited, m.sheds, m.batchRows, m.batchTime,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))

@@ -276,7 +276,7 @@ func (s *Server) outage() bool {
 // maxSkew is how far two nodes' clocks may differ.
 const maxSkew = 2 * time.Second
 
-func (s *Server) readiness(context.Context) api.Readiness {
+func (s *Server) readiness() api.Readiness {
 	r := api.Readiness{Ready: true, Since: s.started.UTC().Format(time.RFC3339)}
 	not := func(why string) { r.Ready, r.Why = false, append(r.Why, why) }
 	if !s.loaded.Load() {
