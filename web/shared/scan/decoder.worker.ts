@@ -13,15 +13,21 @@ export interface Seen {
   brightness: number
 }
 
-/** The page is told nothing more of a failure: the next frame is tried all the same. */
+/** Nothing was read. `dead`: the decoder itself never arrived, and this worker will read nothing. */
 export interface Failed {
   failed: true
+  dead: boolean
 }
 
 /** Longest side that is decoded; larger pictures are drawn smaller. */
 const MAX_SIDE = 1280
 
-const ready = prepareDecoder({ locateFile: () => wasmURL })
+let dead = false
+const ready = prepareDecoder({ locateFile: () => wasmURL }).catch((error: unknown) => {
+  dead = true
+  throw error
+})
+ready.catch(() => undefined) // told to the page with the first picture
 
 // One canvas for all frames; it grows to the size of the picture once.
 let canvas: OffscreenCanvas | null = null
@@ -57,6 +63,6 @@ async function see({ picture, thorough }: Look): Promise<Seen> {
 addEventListener('message', (event: MessageEvent<Look>) => {
   see(event.data).then(
     (seen) => postMessage(seen),
-    () => postMessage({ failed: true } satisfies Failed),
+    () => postMessage({ failed: true, dead } satisfies Failed),
   )
 })

@@ -66,12 +66,38 @@ test('a worker that dies or hangs is replaced', async () => {
   await settle()
   workers[0]?.onerror?.(new ErrorEvent('error'))
   expect(await dying).toBeNull()
+  expect(await reader.look(video), 'not at once').toBeNull()
+  await vi.advanceTimersByTimeAsync(2_000)
   const hanging = reader.look(video)
   await settle()
   expect(workers).toHaveLength(2)
   await vi.advanceTimersByTimeAsync(20_000)
   expect(await hanging).toBeNull()
   expect(workers[1]?.ended).toBe(true)
+})
+
+test('a decoder that didn’t arrive is fetched again', async () => {
+  const reader = new Reader(start)
+  const first = reader.look(video)
+  await settle()
+  workers[0]?.onmessage?.({ data: { failed: true, dead: true } } as MessageEvent<Failed>)
+  expect(await first).toBeNull()
+  await vi.advanceTimersByTimeAsync(2_000)
+  const second = reader.look(video)
+  await settle()
+  workers[1]?.answer('A')
+  expect(await second).toMatchObject({ text: 'A' })
+})
+
+test('a picture that can’t be read does not cost the worker', async () => {
+  const reader = new Reader(start)
+  const first = reader.look(video)
+  await settle()
+  workers[0]?.onmessage?.({ data: { failed: true, dead: false } } as MessageEvent<Failed>)
+  expect(await first).toBeNull()
+  void reader.look(video)
+  await settle()
+  expect(workers).toHaveLength(1)
 })
 
 test('a closed reader looks no more and ends its worker', async () => {

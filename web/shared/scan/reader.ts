@@ -12,6 +12,8 @@ export interface DecoderWorker {
 const THOROUGH_EVERY = 5
 /** A worker silent for so long is stuck; the first answer also waits for the wasm to arrive. */
 const STUCK_MS = 20_000
+/** Pause before the decoder is fetched again, for instance after the network was away. */
+const FETCH_AGAIN_MS = 2_000
 const MAX_SIDE = 1280
 
 /**
@@ -24,12 +26,13 @@ export class Reader {
   private frames = 0
   private busy = false
   private closed = false
+  private notBefore = 0
 
   constructor(private readonly startWorker: () => DecoderWorker) {}
 
   /** What the current frame shows; null when it couldn't be read or another is still being read. */
   async look(video: HTMLVideoElement): Promise<Seen | null> {
-    if (this.closed || this.busy || video.videoWidth === 0) return null
+    if (this.closed || this.busy || video.videoWidth === 0 || performance.now() < this.notBefore) return null
     this.busy = true
     try {
       const thorough = this.frames++ % THOROUGH_EVERY === THOROUGH_EVERY - 1
@@ -58,10 +61,15 @@ export class Reader {
       }
       const fail = (): void => {
         this.replaceWorker()
+        this.notBefore = performance.now() + FETCH_AGAIN_MS
         done(null)
       }
       const stuck = setTimeout(fail, STUCK_MS)
-      worker.onmessage = (event) => done('failed' in event.data ? null : event.data)
+      worker.onmessage = ({ data }) => {
+        if (!('failed' in data)) done(data)
+        else if (data.dead) fail()
+        else done(null)
+      }
       worker.onerror = fail
       worker.postMessage(look, ['close' in look.picture ? look.picture : look.picture.data.buffer])
     })

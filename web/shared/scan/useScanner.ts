@@ -28,8 +28,10 @@ export type Hint =
   | 'again' // the code in sight is the one just read
 
 export interface Scanner {
-  /** No picture yet, and no problem either. */
+  /** No picture yet or no decoder yet, and no problem either. */
   starting: Ref<boolean>
+  /** The picture is moving. */
+  live: Ref<boolean>
   problem: Ref<CameraProblem | null>
   hint: Ref<Hint>
   hasTorch: Ref<boolean>
@@ -47,6 +49,7 @@ export interface Scanner {
  */
 export function useScanner(options: ScannerOptions): Scanner {
   const starting = ref(true)
+  const live = ref(false)
   const problem = ref<CameraProblem | null>(null)
   const hint = ref<Hint>('none')
   const hasTorch = ref(false)
@@ -70,6 +73,7 @@ export function useScanner(options: ScannerOptions): Scanner {
     camera = null
     if (options.video.value !== null) options.video.value.srcObject = null
     hasTorch.value = false
+    live.value = false
     hint.value = 'none'
   }
 
@@ -96,7 +100,7 @@ export function useScanner(options: ScannerOptions): Scanner {
       mirrored.value = opened.facesUser
       void opened.focusContinuously()
       if (options.torch.value) void opened.setTorch(true)
-      starting.value = false
+      live.value = true
       startLooking()
       cameras.value = await listCameras() // labels are there only once access was granted
     } catch (error) {
@@ -125,6 +129,10 @@ export function useScanner(options: ScannerOptions): Scanner {
     const seen = await reader.look(video)
     if (seen === null || !options.looking.value || camera === null) return
     const now = performance.now()
+    if (starting.value) {
+      starting.value = false
+      lastFind = now
+    }
     if (seen.text !== null) {
       lastFind = now
       if (guard.accept(seen.text, now)) {
@@ -180,5 +188,5 @@ export function useScanner(options: ScannerOptions): Scanner {
     reader = null
   })
 
-  return { starting, problem, hint, hasTorch, mirrored, cameras, switchCamera, restart, forget: () => guard.clear() }
+  return { starting, live, problem, hint, hasTorch, mirrored, cameras, switchCamera, restart, forget: () => guard.clear() }
 }

@@ -7,7 +7,7 @@ export const en: Text = {
   scan: {
     heading: 'Scan a code',
     picture: 'Camera picture',
-    opening: 'Opening the camera…',
+    opening: 'Getting ready…',
     aim: 'Hold the city code inside the frame',
     stuck: 'No code found yet? Try:',
     closer: 'Move closer',

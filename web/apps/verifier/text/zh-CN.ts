@@ -6,7 +6,7 @@ export const zh = {
   scan: {
     heading: '扫码核验',
     picture: '相机画面',
-    opening: '正在打开相机…',
+    opening: '正在准备扫码…',
     aim: '把对方的城市码放进框内',
     stuck: '没有找到码？试试：',
     closer: '靠近一些',
