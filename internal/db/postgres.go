@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/citycode/citycode/internal/fault"
 )
@@ -24,7 +25,7 @@ func openPostgres(ctx context.Context, c Config) (*postgresEngine, error) {
 	if err != nil {
 		return nil, err
 	}
-	first, err := pgx.ConnectConfig(ctx, config)
+	first, err := pgx.ConnectConfig(ctx, config.ConnConfig)
 	if err != nil {
 		return nil, classifyPostgres(err)
 	}
@@ -43,25 +44,28 @@ func openPostgres(ctx context.Context, c Config) (*postgresEngine, error) {
 	if c.Store == PersonKeys {
 		e.schema += "_person_keys"
 	}
-	config.RuntimeParams["search_path"] = pgx.Identifier{e.schema}.Sanitize()
+	config.ConnConfig.RuntimeParams["search_path"] = pgx.Identifier{e.schema}.Sanitize()
 	size := c.MaxConns
 	if size <= 0 {
 		size = 16
 	}
-	e.pool = newPostgresPool(config, size)
+	if e.pool, err = newPostgresPool(ctx, config, size); err != nil {
+		return nil, err
+	}
 	return e, nil
 }
 
-func postgresConfig(text string) (*pgx.ConnConfig, error) {
+func postgresConfig(text string) (*pgxpool.Config, error) {
 	// Never the parsers' own errors: they quote the URL with its password.
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
 		return nil, fault.New(fault.Invalid, "database_url", "the database URL must look like postgres://user@host/database")
 	}
-	config, err := pgx.ParseConfig(text)
+	pool, err := pgxpool.ParseConfig(text)
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "database_url", "the database URL has a part that can't be understood")
 	}
+	config := pool.ConnConfig
 	config.ConnectTimeout = connectTimeout
 	config.DialFunc = newDialer().dial
 	config.OnNotice = noteWarning
@@ -81,7 +85,7 @@ func postgresConfig(text string) (*pgx.ConnConfig, error) {
 			config.RuntimeParams[name] = value
 		}
 	}
-	return config, nil
+	return pool, nil
 }
 
 // checkPostgres refuses a server that acknowledges what it may lose, or that
@@ -137,13 +141,8 @@ func (e *postgresEngine) run(ctx context.Context, m mode, fn func(ctx context.Co
 	if err != nil {
 		return classifyPostgres(err)
 	}
-	defer func() {
-		if ctx.Err() != nil { // a late request to cancel mustn't hit the next statement
-			discard(c)
-		}
-		e.pool.release(c)
-	}()
-	q := &postgresConn{loan: loan{classify: classifyPostgres, slices: true}, conn: c.Conn}
+	defer e.pool.release(ctx, c)
+	q := &postgresConn{loan: loan{classify: classifyPostgres, slices: true}, conn: c.Conn()}
 	if m == modeRead {
 		q.start(false)
 		defer q.finish(nil)
@@ -153,9 +152,10 @@ func (e *postgresEngine) run(ctx context.Context, m mode, fn func(ctx context.Co
 }
 
 // begin takes a connection and starts what the mode asks for. A connection
-// that died in the pool is found here and replaced: nothing was done on it.
-func (e *postgresEngine) begin(ctx context.Context, m mode) (*pooled, error) {
-	for {
+// that died in the pool is found here and replaced: nothing was done on it. The
+// second is made after that, so its death is an answer.
+func (e *postgresEngine) begin(ctx context.Context, m mode) (*pgxpool.Conn, error) {
+	for second := false; ; second = true {
 		c, err := e.pool.acquire(ctx)
 		if err != nil {
 			return nil, err
@@ -167,12 +167,12 @@ func (e *postgresEngine) begin(ctx context.Context, m mode) (*pooled, error) {
 		if _, err = c.Exec(ctx, text); err == nil {
 			return c, nil
 		}
-		died := c.IsClosed() && !c.fresh
-		e.pool.release(c)
-		if !died || ctx.Err() != nil {
+		died := c.Conn().IsClosed()
+		e.pool.release(ctx, c)
+		if !died || second || ctx.Err() != nil {
 			return nil, err
 		}
-		e.pool.reset() // the others are no better
+		e.pool.reset()
 	}
 }
 

@@ -2,194 +2,150 @@ package db
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // The pool's times. A connection is asked for a sign of life when it lay idle
 // for idleTrust, since the server may have gone (0.05 ms against a call that
-// fails); it is given up after lastIdle or maxAge. After an attempt to
-// connect failed, others fail with it for connectPause instead of each waiting
-// for a server that isn't there.
+// fails); it is given up after lastIdle or, pgxpool's default, an hour. After
+// an attempt to connect failed, others fail with it for connectPause instead of
+// each waiting for a server that isn't there.
 const (
 	idleTrust    = 50 * time.Millisecond
 	lastIdle     = 5 * time.Minute
-	maxAge       = time.Hour
 	connectPause = 200 * time.Millisecond
 )
 
-// postgresPool keeps up to a number of connections, all checked when made.
+// errPaused is the class of an attempt to connect that wasn't made.
+var errPaused = errors.New("an attempt to connect has just failed")
+
+// postgresPool is pgxpool's, made to fail fast when the server is gone. All its
+// connections were checked when made.
 type postgresPool struct {
-	config *pgx.ConnConfig
-	places chan struct{} // one element for each connection lent
+	pool   *pgxpool.Pool
+	closed atomic.Bool
 
 	mu      sync.Mutex
-	idle    []*pooled // the last used at the end, and lent first
 	failed  error     // of the last attempt to connect
 	retryAt time.Time // until then, failed is the answer
-	closed  bool
-	closing chan struct{}
-	close1  func()
 }
 
-type pooled struct {
-	*pgx.Conn
-	made, used time.Time
-	fresh      bool // made for this loan
+func newPostgresPool(ctx context.Context, config *pgxpool.Config, size int) (*postgresPool, error) {
+	p := &postgresPool{}
+	config.MaxConns = int32(size)
+	config.MaxConnIdleTime = lastIdle
+	config.BeforeConnect = p.pause
+	config.AfterConnect = p.check
+	config.ShouldPing = rested
+	var err error
+	p.pool, err = pgxpool.NewWithConfig(ctx, config)
+	return p, err
 }
 
-func newPostgresPool(config *pgx.ConnConfig, size int) *postgresPool {
-	p := &postgresPool{config: config, places: make(chan struct{}, size), closing: make(chan struct{})}
-	p.close1 = sync.OnceFunc(p.shut)
-	return p
-}
-
-// acquire lends a connection that answered within idleTrust, or a new one.
-func (p *postgresPool) acquire(ctx context.Context) (*pooled, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	select {
-	case p.places <- struct{}{}:
-	case <-p.closing:
-		return nil, errClosed
-	case <-ctx.Done():
-		return nil, fmt.Errorf("waiting for a database connection: %w", ctx.Err())
-	}
-	c, err := p.get(ctx)
-	if err != nil {
-		<-p.places
-		return nil, err
-	}
-	return c, nil
-}
-
-func (p *postgresPool) get(ctx context.Context) (*pooled, error) {
+// acquire lends a connection that answered within idleTrust, or a new one. A
+// new one that its caller didn't wait for is made nevertheless, for the next.
+func (p *postgresPool) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 	for {
-		c, err := p.pop()
-		if err != nil {
+		c, err := p.pool.Acquire(ctx)
+		switch {
+		case ctx.Err() != nil && err != nil:
+			return nil, fmt.Errorf("waiting for a database connection: %w", ctx.Err())
+		case err != nil && p.closed.Load():
+			return nil, errClosed
+		case err != nil:
+			if !errors.Is(err, errPaused) {
+				p.note(err)
+			}
 			return nil, err
-		}
-		if c == nil {
-			return p.connect(ctx)
-		}
-		if time.Since(c.used) < idleTrust {
+		case c.Conn().PgConn().CustomData()[restedKey] == false || answers(ctx, c.Conn()):
 			return c, nil
 		}
-		if err := p.ping(ctx, c.Conn); err == nil {
-			return c, nil
+		discard(c.Conn())
+		p.release(ctx, c)
+		if ctx.Err() == nil {
+			p.reset()
 		}
-		discard(c)
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		p.reset() // the others are no better
 	}
 }
 
-// pop gives the connection used last, or nil.
-func (p *postgresPool) pop() (*pooled, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed {
-		return nil, errClosed
+// release takes a connection back; pgxpool ends it if it is in a transaction.
+// ctx is the one that its statements ran under.
+func (p *postgresPool) release(ctx context.Context, c *pgxpool.Conn) {
+	if ctx.Err() != nil { // a late request to cancel mustn't hit the next statement
+		discard(c.Conn())
 	}
-	for len(p.idle) > 0 {
-		c := p.idle[len(p.idle)-1]
-		p.idle = p.idle[:len(p.idle)-1]
-		if time.Since(c.made) < maxAge {
-			c.fresh = false
-			return c, nil
-		}
-		go discard(c)
-	}
-	return nil, nil
-}
-
-func (p *postgresPool) ping(ctx context.Context, c *pgx.Conn) error {
-	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
-	defer cancel()
-	return c.Ping(ctx)
-}
-
-func (p *postgresPool) connect(ctx context.Context) (*pooled, error) {
-	p.mu.Lock()
-	failed, pause := p.failed, time.Until(p.retryAt)
-	p.mu.Unlock()
-	if failed != nil && pause > 0 {
-		return nil, failed
-	}
-	c, err := pgx.ConnectConfig(ctx, p.config) // which bounds each server's time
-	if err == nil {
-		// Every connection is checked: after a failover it may be another server.
-		bounded, cancel := context.WithTimeout(ctx, connectTimeout)
-		if err = checkPostgres(bounded, c); err != nil {
-			discard(&pooled{Conn: c})
-		}
-		cancel()
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if err != nil {
-		if ctx.Err() == nil { // the server's fault, not the caller's
-			p.failed, p.retryAt = err, time.Now().Add(connectPause)
-		}
-		return nil, err
-	}
-	p.failed = nil
-	now := time.Now()
-	return &pooled{Conn: c, made: now, used: now, fresh: true}, nil
-}
-
-// release takes a connection back, unless it is dead or in a transaction.
-func (p *postgresPool) release(c *pooled) {
-	defer func() { <-p.places }()
-	if c.IsClosed() || c.PgConn().TxStatus() != 'I' {
-		discard(c)
+	if c.Conn().IsClosed() {
+		// pgxpool would keep its place until a server that may be gone has
+		// heard of it, for up to 15 s.
+		c.Hijack()
 		return
 	}
-	c.used = time.Now()
+	c.Release()
+}
+
+// rested is pgxpool's ShouldPing and leaves a note instead: pgxpool would ping
+// all idle connections of a server that is gone, each for the whole timeout.
+func rested(_ context.Context, idle pgxpool.ShouldPingParams) bool {
+	idle.Conn.PgConn().CustomData()[restedKey] = idle.IdleDuration >= idleTrust
+	return false
+}
+
+const restedKey = "citycode rested"
+
+// answers asks for a sign of life.
+func answers(ctx context.Context, c *pgx.Conn) bool {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	return c.Ping(ctx) == nil
+}
+
+// pause is pgxpool's BeforeConnect.
+func (p *postgresPool) pause(context.Context, *pgx.ConnConfig) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.idle = append(p.idle, c)
-	if old := p.idle[0]; c.used.Sub(old.used) > lastIdle {
-		p.idle = p.idle[1:]
-		go discard(old)
+	if p.failed != nil && time.Now().Before(p.retryAt) {
+		return &classed{errPaused, p.failed}
 	}
+	return nil
 }
 
-// reset forgets the idle connections.
-func (p *postgresPool) reset() {
+// note remembers how an attempt to connect ended.
+func (p *postgresPool) note(err error) {
 	p.mu.Lock()
-	idle := p.idle
-	p.idle = nil
-	p.mu.Unlock()
-	for _, c := range idle {
-		go discard(c)
-	}
+	defer p.mu.Unlock()
+	p.failed, p.retryAt = err, time.Now().Add(connectPause)
 }
+
+// check is pgxpool's AfterConnect: after a failover it may be another server.
+func (p *postgresPool) check(ctx context.Context, c *pgx.Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	err := checkPostgres(ctx, c)
+	if err == nil {
+		p.note(nil)
+	}
+	return err
+}
+
+// reset forgets the connections made before, also the lent ones when they come
+// back: where one is dead, the others are no better.
+func (p *postgresPool) reset() { p.pool.Reset() }
 
 // close refuses new loans, waits for those under way and ends all connections.
-func (p *postgresPool) close() { p.close1() }
-
-func (p *postgresPool) shut() {
-	p.mu.Lock()
-	p.closed = true
-	p.mu.Unlock()
-	close(p.closing)
-	for range cap(p.places) {
-		p.places <- struct{}{}
-	}
-	for _, c := range p.idle {
-		discard(c)
-	}
+func (p *postgresPool) close() {
+	p.closed.Store(true)
+	p.pool.Close()
 }
 
 // discard closes with a bound, since closing says goodbye to the server.
-func discard(c *pooled) {
+func discard(c *pgx.Conn) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	c.Close(ctx)
