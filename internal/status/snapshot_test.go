@@ -3,7 +3,6 @@ package status
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"testing"
@@ -198,28 +197,4 @@ func TestASnapshotIsWrittenWhenThereIsSomethingNew(t *testing.T) {
 	if !written() {
 		t.Error("not written though it is getting old")
 	}
-}
-
-func FuzzSnapshotsNeverPanic(f *testing.F) {
-	m := newMemory()
-	m.put(1, entry{meaning: meaning{Color: Red, Reason: "x"}, since: epoch + 5})
-	m.put(2, entry{meaning: meaning{Color: Red, Reason: "x"}})
-	path := filepath.Join(f.TempDir(), "a.snap")
-	if err := writeSnapshot(path, m, snapshotState{Scheme: Health, Position: map[int64]int64{1: 2}}); err != nil {
-		f.Fatal(err)
-	}
-	good, _ := os.ReadFile(path)
-	f.Add(good)
-	f.Add([]byte(snapshotMagic))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if err := os.WriteFile(path, b, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if m, state, err := readSnapshot(path); err == nil {
-			m.count(0)
-			if _, err := json.Marshal(state); err != nil {
-				t.Fatal(err)
-			}
-		}
-	})
 }
