@@ -14,7 +14,7 @@ import (
 
 // VerifyConfig says what to verify against what.
 type VerifyConfig struct {
-	DB      *db.DB
+	DB      *db.DB // with two connections to read from, at least
 	Keys    *keys.Keeper
 	Anchor  string // file of checkpoints kept outside the database; "" without
 	Batches []Batches
@@ -183,11 +183,11 @@ func (v *verifier) checkHead(ctx context.Context, q db.Querier, source string, h
 	_, known := v.limit[h.Chain]
 	switch {
 	case !ok && !known:
-		v.findOnce(fmt.Sprint("gone ", h.Chain), whereChain(h.Chain), "the whole chain is missing: %s names its entry %d", source, h.Seq)
+		v.findOnce(fmt.Sprint("gone ", h.Chain), whereChain(h.Chain), "the whole chain is missing: its entry %d is named by %s", h.Seq, source)
 	case !ok && h.Seq > v.limit[h.Chain]:
-		v.findOnce(fmt.Sprint("cut ", h.Chain), whereChain(h.Chain), "cut after entry %d: %s names its entry %d", v.limit[h.Chain], source, h.Seq)
+		v.findOnce(fmt.Sprint("cut ", h.Chain), whereChain(h.Chain), "cut after entry %d: its entry %d is named by %s", v.limit[h.Chain], h.Seq, source)
 	case !ok:
-		v.findOnce(fmt.Sprint("hole ", h.Chain, h.Seq), whereEntry(h.Chain, h.Seq), "missing: %s names it", source)
+		v.findOnce(fmt.Sprint("hole ", h.Chain, h.Seq), whereEntry(h.Chain, h.Seq), "missing: named by %s", source)
 	case hash != h.Hash:
 		// Every statement after the change says so; the earliest tells most.
 		if known := v.other[h.Chain]; known.seq == 0 || h.Seq < known.seq {

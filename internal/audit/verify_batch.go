@@ -162,11 +162,11 @@ func (p *pairing) orphans(ctx context.Context) error {
 		case ok:
 			p.v.find(p.where(p.chain, p.seq), "%s added: the entry they name is of another kind", rows)
 		case !known:
-			p.v.findOnce(fmt.Sprint("gone ", p.chain), whereChain(p.chain), "the whole chain is missing: %s of %s names its entry %d", rows, p.kind, p.seq)
+			p.v.findOnce(fmt.Sprint("gone ", p.chain), whereChain(p.chain), "the whole chain is missing: its entry %d is named by %s of %s", p.seq, rows, p.kind)
 		case p.seq > limit:
-			p.v.findOnce(fmt.Sprint("cut ", p.chain), whereChain(p.chain), "cut after entry %d: %s of %s names its entry %d", limit, rows, p.kind, p.seq)
+			p.v.findOnce(fmt.Sprint("cut ", p.chain), whereChain(p.chain), "cut after entry %d: its entry %d is named by %s of %s", limit, p.seq, rows, p.kind)
 		default:
-			p.v.find(p.where(p.chain, p.seq), "%s name it, but it is missing", rows)
+			p.v.find(p.where(p.chain, p.seq), "missing, but named by %s", rows)
 		}
 		return nil
 	})

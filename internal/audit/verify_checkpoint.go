@@ -132,7 +132,7 @@ func (v *verifier) previous(ctx context.Context, q db.Querier, source string, m 
 	c, err := scanCheckpoint(q.QueryRow(ctx, `select `+checkpointColumns+` from audit_checkpoint where chain = $1 and no = $2`, m.Chain, m.No))
 	switch {
 	case errors.Is(err, db.ErrNoRows):
-		v.findOnce(fmt.Sprint("mark ", m.Chain, m.No), whereCheckpoint(m.Chain, m.No), "missing: %s names it", source)
+		v.findOnce(fmt.Sprint("mark ", m.Chain, m.No), whereCheckpoint(m.Chain, m.No), "missing: named by %s", source)
 		return nil
 	case err != nil:
 		return err

@@ -154,10 +154,10 @@ func TestEachAttackFailsAndNamesThePlace(t *testing.T) {
 		}, "row.batch first entry 2", "row r99 added"},
 		{"a row added under no entry", func(w *world) {
 			w.exec("insert into test_row (id, content, chain, seq, pos) values (99, 'x', $1, 77, 0)", id(w.second))
-		}, "second", "row r99 of row.batch names its entry 77"},
+		}, "second", "its entry 77 is named by row r99 of row.batch"},
 		{"a row added under no chain", func(w *world) {
 			w.exec("insert into test_row (id, content, chain, seq, pos) values (99, 'x', 5, 1, 0)")
-		}, "chain 5", "row r99 of row.batch names its entry 1"},
+		}, "chain 5", "its entry 1 is named by row r99 of row.batch"},
 		{"a row moved to another batch", func(w *world) { w.exec("update test_row set seq = 4 where id = 5") },
 			"row.batch first entry 4", "1 row added to 1"},
 		{"a batch's entry says another root", func(w *world) {
@@ -202,7 +202,7 @@ func TestEachAttackFailsAndNamesThePlace(t *testing.T) {
 		{"the tail cut behind a signature", func(w *world) { w.exec("delete from audit_entry where chain = $1 and seq >= 4", id(w.third)) },
 			"third", "cut after entry 3"},
 		{"the unsigned tail cut, its rows left", func(w *world) { w.exec("delete from audit_entry where chain = $1 and seq = 5", id(w.third)) },
-			"third", "cut after entry 4: 4 rows r19 to r22 of row.batch names its entry 5"},
+			"third", "cut after entry 4: its entry 5 is named by 4 rows r19 to r22 of row.batch"},
 		{"a crashed chain's tail cut, that only its successor's link names", func(w *world) {
 			w.exec("delete from audit_entry where chain = $1 and seq = 3", id(w.second))
 		}, "second", "cut after entry 2"},
@@ -229,7 +229,7 @@ func TestEachAttackFailsAndNamesThePlace(t *testing.T) {
 			w.exec("delete from audit_entry where chain = $1", id(w.third))
 			w.exec("delete from audit_checkpoint where chain = $1", id(w.third))
 			w.exec("delete from node where id = $1", id(w.third))
-		}, "third", "the whole chain is missing: 7 rows r10 to r16"},
+		}, "third", "the whole chain is missing: its entry 2 is named by 7 rows r10 to r16"},
 		{"the newest chain deleted, its node left", func(w *world) {
 			w.exec("delete from audit_entry where chain = $1", id(w.third))
 			w.exec("delete from audit_checkpoint where chain = $1", id(w.third))
@@ -286,7 +286,7 @@ func TestEachAttackFailsAndNamesThePlace(t *testing.T) {
 		}, "first entry 6", "the checkpoint that goes with that is missing"},
 		{"the last checkpoint of a crashed chain removed", func(w *world) {
 			w.exec("delete from audit_checkpoint where chain = $1 and no = 2", id(w.second))
-		}, "second checkpoint 2", "missing: third checkpoint 1 names it"},
+		}, "second checkpoint 2", "missing: named by third checkpoint 1"},
 		{"all checkpoints of a chain removed", func(w *world) { w.exec("delete from audit_checkpoint where chain = $1", id(w.second)) },
 			"second", "no signed checkpoint"},
 		{"a checkpoint changed", func(w *world) {
@@ -355,12 +355,12 @@ func TestAnchoredCheckpointsShowWhatTheDatabaseAloneCannot(t *testing.T) {
 				w.exec("delete from audit_checkpoint where chain = $1", w.third.ID())
 				w.exec("delete from node where id = $1", w.third.ID())
 				w.exec("delete from test_row where chain = $1", w.third.ID())
-			}, "third", "the whole chain is missing: anchor line 7 names its entry 1"},
+			}, "third", "the whole chain is missing: its entry 1 is named by anchor line 7"},
 			"the tail cut with its checkpoint and rows": {func() {
 				w.exec("delete from audit_entry where chain = $1 and seq > 3", w.third.ID())
 				w.exec("delete from audit_checkpoint where chain = $1 and no > 2", w.third.ID())
 				w.exec("delete from test_row where chain = $1 and seq > 3", w.third.ID())
-			}, "third", "cut after entry 3: anchor line 9 names its entry 4"},
+			}, "third", "cut after entry 3: its entry 4 is named by anchor line 9"},
 			"the last checkpoint removed": {func() {
 				w.exec("delete from audit_checkpoint where chain = $1 and no = 3", w.third.ID())
 			}, "third checkpoint 3", "missing: anchor line 9 has it"},
@@ -535,4 +535,15 @@ func TestProgressIsToldAndTheContextObeyed(t *testing.T) {
 	if !errors.Is(err, context.Canceled) || told != 2 {
 		t.Errorf("told %d times, then %v", told, err)
 	}
+}
+
+func TestAProcessStartsOnATamperedLogAndTheFindingStays(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *dbtest.Pair) {
+		w := newWorld(t, d)
+		w.exec("delete from audit_entry where chain = $1", w.third.ID())
+		fourth := w.open()
+		w.act(fourth)
+		w.must(fourth.Close(t.Context()))
+		check(t, w, w.verify(false), "third", "the whole chain is missing")
+	})
 }

@@ -65,7 +65,8 @@ func (n *Node) register(ctx context.Context, q db.Querier) (audit.Checkpoint, er
 // those who began them; nil when there is none.
 func newest(ctx context.Context, q db.Querier, heads []audit.Head) (*audit.Head, error) {
 	var id int64
-	err := q.QueryRow(ctx, `select id from node order by started_at desc, id desc limit 1`).Scan(&id)
+	err := q.QueryRow(ctx, `select n.id from node n where exists (select 1 from audit_entry e where e.chain = n.id)
+		order by n.started_at desc, n.id desc limit 1`).Scan(&id)
 	if errors.Is(err, db.ErrNoRows) {
 		return nil, nil
 	}
@@ -77,7 +78,7 @@ func newest(ctx context.Context, q db.Querier, heads []audit.Head) (*audit.Head,
 			return &h, nil
 		}
 	}
-	return nil, fmt.Errorf("node %d has no audit chain: run citycode audit verify", id)
+	return nil, fmt.Errorf("node %d went away while its chain was read", id)
 }
 
 // moved keeps the heads that aren't where they are known to be: further, or

@@ -46,7 +46,9 @@ type Node struct {
 }
 
 // Open registers the node, begins its chain and signs the first checkpoint,
-// all in one transaction.
+// all in one transaction. Whoever works for more than a few minutes has Run go
+// beside: entries that nothing signs for ten minutes are a finding of audit
+// verify, and a node that is silent for a day is forgotten.
 func Open(ctx context.Context, c Config) (*Node, error) {
 	if c.Now == nil {
 		c.Now = time.Now

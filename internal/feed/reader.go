@@ -101,7 +101,8 @@ func (r *Reader) Identity() string {
 
 // Start takes up where a snapshot was taken, instead of a reload. Whether that
 // is possible is found out by the next poll: it isn't when the database has
-// another identity or the snapshot is older than half of Kept.
+// another identity or the snapshot is older than half of Kept. Whoever has no
+// snapshot of their own loads by themselves, after Start: there is no reload.
 func (r *Reader) Start(position map[int64]int64, identity string) {
 	r.polling.Lock()
 	defer r.polling.Unlock()
