@@ -919,7 +919,6 @@ export interface operations {
     "list-my-looks": {
         parameters: {
             query?: {
-                /** @description 1 to 200, default 50 */
                 limit?: number;
                 /** @description next_cursor of the page before */
                 cursor?: string;
@@ -1401,7 +1400,6 @@ export interface operations {
     "list-verifications": {
         parameters: {
             query?: {
-                /** @description 1 to 200, default 50 */
                 limit?: number;
                 /** @description next_cursor of the page before */
                 cursor?: string;

@@ -7,7 +7,7 @@ export const en: HomeText = {
     lead: 'One code a person, one scan to know',
     text: 'Residents show a code. Verifiers scan it and see no more than the task needs.',
     points: {
-      live: { title: 'A new code each minute', text: 'A code lasts one minute. Screenshots and photos don’t pass.' },
+      live: { title: 'A new code each minute', text: 'A code lasts one minute. An old screenshot or photo doesn’t pass.' },
       least: { title: 'Least data that serves', text: 'Names and numbers stay hidden unless the occasion needs them.' },
       record: { title: 'You see who looked', text: 'Every scan is recorded. Tampering shows, and the record is yours to read.' },
     },
