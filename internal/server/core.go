@@ -45,6 +45,8 @@ type Core struct {
 	Feed       *feed.Reader
 	Status     *status.Store
 	People     *person.Store
+
+	rest func() error // ends Beat
 }
 
 // KeyFileName is the key file's name in the data folder.
@@ -123,11 +125,15 @@ func keyFile(ctx context.Context, c CoreConfig, d *db.DB) (*keys.File, error) {
 		return nil, uerr
 	}
 	if used {
+		// Another process that starts at this moment may have made both.
+		if f, err = keys.LoadFile(c.KeyPath()); fault.KindOf(err) != fault.NotFound || err == nil {
+			return f, err
+		}
 		return nil, fault.New(fault.NotFound, "key_file_missing",
 			"this database was made with a key file, and %s isn't there: copy it from where it is kept (without it nothing in the database can be read)", c.KeyPath())
 	}
 	f, err = keys.CreateFile(c.KeyPath())
-	if errors.Is(err, os.ErrExist) { // another process made it a moment ago
+	if fault.CodeOf(err) == "key_file_exists" { // another process made it a moment ago
 		return keys.LoadFile(c.KeyPath())
 	}
 	return f, err
@@ -219,9 +225,21 @@ func (k *Core) makeKeysAhead(ctx context.Context) error {
 	return k.Keys.Reload(ctx)
 }
 
+// Beat keeps the process alive in the database, beside a command, until Close.
+func (k *Core) Beat(ctx context.Context) {
+	ctx, stop := context.WithCancel(ctx)
+	done := make(chan error, 1)
+	go func() { done <- k.Node.Run(ctx) }()
+	k.rest = func() error { stop(); return <-done }
+}
+
 // Close signs off and closes the database.
 func (k *Core) Close(ctx context.Context) error {
-	err := k.Node.Close(ctx)
+	var err error
+	if k.rest != nil {
+		err = k.rest()
+	}
+	err = errors.Join(err, k.Node.Close(ctx))
 	k.closeDatabases()
 	return err
 }
