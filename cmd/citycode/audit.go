@@ -41,12 +41,19 @@ func (c auditVerifyCmd) Run(r *run) (err error) {
 			return err
 		}
 	} else {
-		fmt.Fprintf(r.out, "%d entries, %d checkpoints, %d batches, %d rows\n", rep.Entries, rep.Checkpoints, rep.Batches, rep.Rows)
+		fmt.Fprintf(r.out, "%d chains, %d entries, %d checkpoints (%d of them in the anchor file), %d batches, %d rows\n",
+			rep.Chains, rep.Entries, rep.Checkpoints, rep.Anchored, rep.Batches, rep.Rows)
+		if rep.Unsigned > 0 {
+			fmt.Fprintf(r.out, "%d entries are newer than the last signature: nothing vouches for them yet\n", rep.Unsigned)
+		}
 		for _, f := range rep.Findings {
-			fmt.Fprintf(r.out, "%s: %s\n", f.Where, f.What)
+			fmt.Fprintln(r.out, f)
+		}
+		if rep.More > 0 {
+			fmt.Fprintf(r.out, "and %d more findings\n", rep.More)
 		}
 	}
-	if n := len(rep.Findings); n > 0 {
+	if n := len(rep.Findings) + rep.More; n > 0 {
 		return fmt.Errorf("the audit log does not hold: %d findings", n)
 	}
 	if !c.JSON {

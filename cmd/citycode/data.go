@@ -49,7 +49,14 @@ func (d dataFlags) open(r *run) (*server.Core, error) {
 	}
 	c.NodeName = "command"
 	c.Sample = demo.IsMarked
-	return server.Open(r.ctx, c)
+	k, err := server.Open(r.ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	// A long import is a node like a server: others see that it lives, and what it
+	// writes is signed every minute.
+	k.Beat(r.ctx)
+	return k, nil
 }
 
 // closing closes the core after a command, in time even when it was interrupted.

@@ -175,6 +175,7 @@ func (c *postgresConn) commit(ctx context.Context) error {
 	defer cancel()
 	w := &warned{}
 	c.conn.PgConn().CustomData()[warnedKey] = w
+	closed := c.conn.IsClosed()
 	tag, err := c.conn.Exec(ctx, "commit")
 	delete(c.conn.PgConn().CustomData(), warnedKey)
 	if text := w.text.Load(); text != nil {
@@ -186,7 +187,10 @@ func (c *postgresConn) commit(ctx context.Context) error {
 	if err == nil && tag.String() != "COMMIT" {
 		return fmt.Errorf("the server answered %s to the commit: a statement had failed", tag)
 	}
-	if err == nil || pgconn.SafeToRetry(err) { // done, or nothing was sent
+	// Done, or nothing was sent. A connection that is lost while the commit is on
+	// its way is reported as closed too, and as safe to retry (pgx 5.12): only one
+	// that was closed before surely sent nothing.
+	if err == nil || closed && pgconn.SafeToRetry(err) {
 		return err
 	}
 	return unclear(err)
