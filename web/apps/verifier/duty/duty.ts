@@ -107,6 +107,7 @@ export class Duty {
         await this.base.api.get<ServerTime>('/v1/time', { anonymous: true })
         const ahead = this.base.clock.phoneAheadMs()
         this.state.clockOffMs = Math.abs(ahead) > CLOCK_OFF_MS ? ahead : 0
+        if (this.state.phase === 'ready') void this.count(false) // a new day begins at nought
       } catch {
         // The client has told the network watch; this only comes back to ask again.
       }

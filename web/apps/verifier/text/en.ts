@@ -7,7 +7,7 @@ export const en: Text = {
   scan: {
     heading: 'Scan a code',
     picture: 'Camera picture',
-    opening: 'Getting ready…',
+    opening: 'Getting ready… If asked, tap “Allow”',
     aim: 'Hold the city code inside the frame',
     stuck: 'No code found yet? Try:',
     closer: 'Move closer',
@@ -16,7 +16,7 @@ export const en: Text = {
     dark: 'It’s too dark',
     darkTorch: 'Turn the light on',
     darkNoTorch: 'Move to a brighter spot',
-    again: 'Just checked. Next person, please',
+    again: 'Just scanned. Next person, please',
     torch: 'Light',
     torchOn: 'Turn the light on',
     torchOff: 'Turn the light off',

@@ -6,7 +6,7 @@ export const zh = {
   scan: {
     heading: '扫码核验',
     picture: '相机画面',
-    opening: '正在准备扫码…',
+    opening: '正在准备…有提示时请点“允许”',
     aim: '把对方的城市码放进框内',
     stuck: '没有找到码？试试：',
     closer: '靠近一些',
@@ -15,7 +15,7 @@ export const zh = {
     dark: '光线太暗',
     darkTorch: '请打开手电筒',
     darkNoTorch: '请到亮一点的地方',
-    again: '这个码刚核验过，请下一位出示',
+    again: '这个码刚扫过，请下一位出示',
     torch: '手电筒',
     torchOn: '打开手电筒',
     torchOff: '关闭手电筒',
