@@ -1,17 +1,13 @@
 package server
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 
 	"github.com/citycode/citycode/internal/db"
 	"github.com/citycode/citycode/internal/fault"
@@ -28,89 +24,82 @@ const (
 
 // Backup writes consistent copies while the city is in use: the data first, the
 // person keys after it, so that no copied person lacks their key. The files get
-// mode 0600; one that is there already is not overwritten.
-func Backup(ctx context.Context, c CoreConfig, dataTo, keysTo string) error {
-	for _, dir := range []string{dataTo, keysTo} {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
+// mode 0600; one that is there already is not overwritten (fault Conflict
+// "backup_exists"). On an error no copy is left.
+func Backup(ctx context.Context, c CoreConfig, dataTo, keysTo string) (err error) {
+	mainName, keysName := sqliteMain, sqliteKeys
+	if c.Database != "" {
+		mainName, keysName = postgresMain, postgresKeys
+	}
+	files := [2]string{filepath.Join(dataTo, mainName), filepath.Join(keysTo, keysName)}
+	for _, file := range files {
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 			return fmt.Errorf("backup: %w", err)
 		}
+		if _, err := os.Lstat(file); err == nil {
+			return fault.New(fault.Conflict, "backup_exists", "%s is there already and is not overwritten", file)
+		}
 	}
+	write := func(i int) error { return backupSQLite(ctx, c, [2]db.Store{db.Main, db.PersonKeys}[i], files[i]) }
 	if c.Database != "" {
-		conn, schema, err := libpq(c.Database)
+		s, err := openServer(ctx, c.Database)
 		if err != nil {
 			return err
 		}
-		for _, part := range []struct{ schema, file string }{{schema, filepath.Join(dataTo, postgresMain)}, {schema + "_person_keys", filepath.Join(keysTo, postgresKeys)}} {
-			if err := dump(ctx, conn, part.schema, part.file); err != nil {
-				return err
-			}
-		}
-		return nil
+		write = func(i int) error { return s.dump(ctx, [2]string{s.schema, s.schema + "_person_keys"}[i], files[i]) }
 	}
-	for _, part := range []struct {
-		store db.Store
-		file  string
-	}{{db.Main, filepath.Join(dataTo, sqliteMain)}, {db.PersonKeys, filepath.Join(keysTo, sqliteKeys)}} {
-		d, err := db.Open(ctx, db.Config{Dir: c.Data, Store: part.store})
-		if err != nil {
-			return err
+	for i, file := range files {
+		if err := write(i); err != nil {
+			return fmt.Errorf("backup: %w", err)
 		}
-		if err := errors.Join(d.Backup(ctx, part.file), d.Close()); err != nil {
-			return err
-		}
+		defer func() {
+			if err != nil { // the keys could not be copied: half a backup is none
+				os.Remove(file)
+			}
+		}()
 	}
 	return nil
 }
 
-func dump(ctx context.Context, conn connection, schema, file string) error {
-	partial := file + ".partial"
-	if _, err := os.Lstat(file); err == nil {
-		return fault.New(fault.Conflict, "backup_exists", "%s is there already", file)
+func backupSQLite(ctx context.Context, c CoreConfig, store db.Store, to string) error {
+	from := filepath.Join(c.Data, map[db.Store]string{db.Main: sqliteMain, db.PersonKeys: sqliteKeys}[store])
+	if _, err := os.Stat(from); errors.Is(err, fs.ErrNotExist) { // opening would make it
+		return fault.New(fault.NotFound, "no_database", "there is no database %s", from)
 	}
-	f, err := os.OpenFile(partial, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	d, err := db.Open(ctx, db.Config{Dir: c.Data, Store: store, Now: c.Now, Log: c.Log})
 	if err != nil {
-		return fmt.Errorf("backup: %w", err)
+		return err
 	}
-	defer os.Remove(partial) // after the link below only the name goes
-	defer f.Close()
-	if err := conn.run(ctx, f, nil, "pg_dump", "--format=custom", "--no-owner", "--no-privileges", "--schema="+schema); err != nil {
-		return fmt.Errorf("backup: %w", err)
-	}
-	if err := f.Sync(); err != nil {
-		return fmt.Errorf("backup: %w", err)
-	}
-	return os.Link(partial, file)
+	return errors.Join(d.Backup(ctx, to), d.Close())
 }
 
 // Restore puts copies into an empty place: a data folder without a database, or
-// a PostgreSQL database whose schemas are not there or empty. The key file must
-// be in its place first. The restored database gets a new identity, so that
-// every node that kept a snapshot of the lost one reads all again.
+// a PostgreSQL database whose two schemas aren't there or are empty (fault
+// Conflict "not_empty" otherwise). The key file must be in its place first, and
+// be the one that the copy was made under. What is refused changes nothing, and
+// neither does a restore that fails. The restored database gets a new identity,
+// so that every node that kept a snapshot of the lost one reads all again.
 func Restore(ctx context.Context, c CoreConfig, dataFrom, keysFrom string) error {
-	if _, err := keys.LoadFile(c.KeyPath()); err != nil {
+	file, err := keys.LoadFile(c.KeyPath())
+	if err != nil {
 		return err
 	}
 	if c.Database != "" {
-		conn, schema, err := libpq(c.Database)
+		s, err := openServer(ctx, c.Database)
 		if err != nil {
 			return err
 		}
-		for _, part := range []struct{ schema, file string }{{schema, filepath.Join(dataFrom, postgresMain)}, {schema + "_person_keys", filepath.Join(keysFrom, postgresKeys)}} {
-			if err := conn.load(ctx, part.schema, part.file); err != nil {
-				return err
-			}
-		}
-	} else {
-		if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		if err := s.load(ctx, filepath.Join(dataFrom, postgresMain), filepath.Join(keysFrom, postgresKeys), file.ID()); err != nil {
 			return fmt.Errorf("restore: %w", err)
 		}
-		for _, part := range [][2]string{{filepath.Join(dataFrom, sqliteMain), sqliteMain}, {filepath.Join(keysFrom, sqliteKeys), sqliteKeys}} {
-			if err := copyNew(part[0], filepath.Join(c.Data, part[1])); err != nil {
-				return err
-			}
-		}
+		return identify(ctx, c)
 	}
-	// Opening checks that the key file fits and that the schema is whole.
+	return restoreSQLite(ctx, c, filepath.Join(dataFrom, sqliteMain), filepath.Join(keysFrom, sqliteKeys))
+}
+
+// identify opens what was restored, which checks that the key file fits and
+// that the schema is whole, and gives it identities of its own.
+func identify(ctx context.Context, c CoreConfig) error {
 	r, err := OpenToRead(ctx, c)
 	if err != nil {
 		return err
@@ -119,91 +108,98 @@ func Restore(ctx context.Context, c CoreConfig, dataFrom, keysFrom string) error
 	return errors.Join(r.DB.RenewIdentity(ctx), r.KeysDB.RenewIdentity(ctx))
 }
 
-func copyNew(from, to string) (err error) {
+func restoreSQLite(ctx context.Context, c CoreConfig, mainFrom, keysFrom string) (err error) {
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return fmt.Errorf("restore: %w", err)
+	}
+	var made []string
+	// Also what SQLite keeps beside a database: a log that was left behind would
+	// be applied to the restored one.
+	for _, name := range []string{sqliteMain, sqliteKeys} {
+		for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
+			path := filepath.Join(c.Data, name+suffix)
+			if _, err := os.Lstat(path); err == nil {
+				return fault.New(fault.Conflict, "not_empty", "%s is there already: restore into a folder without a database", path)
+			}
+			made = append(made, path)
+		}
+	}
+	defer func() {
+		if err != nil {
+			for _, path := range made {
+				os.Remove(path)
+			}
+		}
+	}()
+	// The keys first: a killed restore leaves nothing that could be served.
+	for _, part := range [][2]string{{keysFrom, sqliteKeys}, {mainFrom, sqliteMain}} {
+		if err := copyWhole(part[0], filepath.Join(c.Data, part[1])); err != nil {
+			return fmt.Errorf("restore: %w", err)
+		}
+	}
+	for _, store := range []db.Store{db.Main, db.PersonKeys} {
+		if err := checkSQLite(ctx, c, store); err != nil {
+			return fmt.Errorf("restore: %w", err)
+		}
+	}
+	return identify(ctx, c)
+}
+
+// checkSQLite reads the whole file: a copy that was cut or damaged on its way
+// opens without complaint.
+func checkSQLite(ctx context.Context, c CoreConfig, store db.Store) error {
+	d, err := db.Open(ctx, db.Config{Dir: c.Data, Store: store, Now: c.Now, Log: c.Log})
+	if err != nil {
+		return err
+	}
+	var says string
+	err = d.Read(ctx, func(ctx context.Context, q db.Querier) error {
+		return q.QueryRow(ctx, "pragma quick_check(1)").Scan(&says)
+	})
+	if err == nil && says != "ok" {
+		err = fault.New(fault.Invalid, "backup_damaged", "the copy of the store %s is damaged", store)
+	}
+	if err == nil {
+		var have int
+		if have, _, err = d.Version(ctx); err == nil && have == 0 {
+			err = fault.New(fault.Invalid, "backup_empty", "the copy of the store %s is empty", store)
+		}
+	}
+	return errors.Join(err, d.Close())
+}
+
+// copyWhole copies a file, mode 0600, under another name first: it appears
+// whole and on disk, or not at all.
+func copyWhole(from, to string) (err error) {
 	in, err := os.Open(from)
 	if err != nil {
-		return fmt.Errorf("restore: %w", err)
+		return err
 	}
 	defer in.Close()
-	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if errors.Is(err, fs.ErrExist) {
-		return fault.New(fault.Conflict, "not_empty", "%s is there already: restore into an empty folder", to)
+	out, err := os.CreateTemp(filepath.Dir(to), filepath.Base(to)+".partial-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(out.Name())
+	_, err = io.Copy(out, in)
+	if err = errors.Join(err, out.Sync(), out.Close()); err != nil {
+		return err
+	}
+	return settle(out.Name(), to)
+}
+
+// settle gives a finished file its name, which nobody may have taken meanwhile.
+func settle(partial, to string) error {
+	err := os.Link(partial, to) // unlike a rename it never replaces
+	if errors.Is(err, os.ErrPermission) || errors.Is(err, errors.ErrUnsupported) {
+		err = os.Rename(partial, to) // a file system without links, as on a stick
 	}
 	if err != nil {
-		return fmt.Errorf("restore: %w", err)
+		return err
 	}
-	defer func() { err = errors.Join(err, out.Close()) }()
-	if _, err := io.Copy(out, in); err != nil {
-		return fmt.Errorf("restore: %w", err)
-	}
-	return out.Sync()
-}
-
-// connection is how PostgreSQL's own tools are told where to go: the password
-// in the environment, where other users of the machine don't see it.
-type connection struct {
-	url      string
-	password string
-}
-
-// libpq takes apart a URL as citycode has it: search_path is ours, the tools
-// don't know it.
-func libpq(database string) (connection, string, error) {
-	u, err := url.Parse(database)
-	if err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
-		return connection{}, "", fault.New(fault.Invalid, "database_url", "the database is not an address like postgres://user@host/name")
-	}
-	q := u.Query()
-	schema := "public"
-	if s := q.Get("search_path"); s != "" {
-		schema = s
-	}
-	q.Del("search_path")
-	u.RawQuery = q.Encode()
-	c := connection{}
-	if u.User != nil {
-		c.password, _ = u.User.Password()
-		u.User = url.User(u.User.Username())
-	}
-	c.url = u.String()
-	return c, schema, nil
-}
-
-func (c connection) run(ctx context.Context, out io.Writer, in io.Reader, tool string, args ...string) error {
-	cmd := exec.CommandContext(ctx, tool, append(args, "--dbname="+c.url)...)
-	cmd.Env = os.Environ()
-	if c.password != "" {
-		cmd.Env = append(cmd.Env, "PGPASSWORD="+c.password)
-	}
-	var said bytes.Buffer
-	cmd.Stdout, cmd.Stdin, cmd.Stderr = out, in, &said
-	if err := cmd.Run(); err != nil {
-		if errors.Is(err, exec.ErrNotFound) {
-			return fault.New(fault.NotFound, "tool_missing", "%s isn't installed (Debian: postgresql-client)", tool)
-		}
-		return fmt.Errorf("%s: %w: %s", tool, err, strings.TrimSpace(said.String()))
-	}
-	return nil
-}
-
-// load restores one schema in one transaction. An empty schema that is there
-// already (public always is) is taken; one with tables is refused.
-func (c connection) load(ctx context.Context, schema, file string) error {
-	f, err := os.Open(file)
+	d, err := os.Open(filepath.Dir(to))
 	if err != nil {
-		return fmt.Errorf("restore: %w", err)
+		return err
 	}
-	defer f.Close()
-	var answer bytes.Buffer
-	count := fmt.Sprintf(`select count(*) from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = '%s'`, strings.ReplaceAll(schema, "'", "''"))
-	if err := c.run(ctx, &answer, nil, "psql", "--no-psqlrc", "--tuples-only", "--no-align", "--command="+count); err != nil {
-		return fmt.Errorf("restore: %w", err)
-	}
-	if strings.TrimSpace(answer.String()) != "0" {
-		return fault.New(fault.Conflict, "not_empty", "schema %s has tables already: restore into an empty database", schema)
-	}
-	if err := c.run(ctx, io.Discard, f, "pg_restore", "--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction", "--clean", "--if-exists"); err != nil {
-		return fmt.Errorf("restore: %w", err)
-	}
-	return nil
+	return errors.Join(d.Sync(), d.Close())
 }

@@ -21,6 +21,7 @@ type place struct {
 // each runs f on both engines, each time in an empty place.
 func each(t *testing.T, f func(*testing.T, place)) {
 	t.Helper()
+	t.Parallel()
 	for _, engine := range []db.Engine{db.SQLite, db.PostgreSQL} {
 		t.Run(string(engine), func(t *testing.T) {
 			t.Parallel()
