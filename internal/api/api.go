@@ -265,14 +265,22 @@ func (a *API) admit(ctx context.Context, c *Call, header string, r route) error 
 	if c.By == nil {
 		return fault.New(fault.Unauthenticated, "not_signed_in", "send Authorization: Bearer and an access token")
 	}
-	// Suspension reaches this memory within 2 s; a node that can't tell (a person
-	// imported a moment ago, no database) leaves it to the operation.
-	if st, known, err := a.cfg.Status.Current(ctx, c.By.Person); err == nil && (!known || st.Suspended || st.Deceased) {
-		return fault.New(fault.Denied, "suspended", "the person is suspended")
+	if err := a.inGoodStanding(ctx, c.By); err != nil {
+		return err
 	}
 	now := a.cfg.Now()
 	if (r.caller == resident && !c.By.Is(session.Resident, now)) || (r.caller == verifier && !c.By.Is(session.Verifier, now)) {
 		return fault.New(fault.Denied, "not_allowed", "%s only", string(r.caller))
+	}
+	return nil
+}
+
+// inGoodStanding asks memory, which suspensions reach within 2 s. A node that
+// can't tell (a person imported a moment ago, no database) leaves it to the
+// operation.
+func (a *API) inGoodStanding(ctx context.Context, p *session.Principal) error {
+	if st, known, err := a.cfg.Status.Current(ctx, p.Person); err == nil && (!known || st.Suspended || st.Deceased) {
+		return fault.New(fault.Denied, "suspended", "the person is suspended")
 	}
 	return nil
 }

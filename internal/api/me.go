@@ -192,13 +192,17 @@ func (a *API) watchStatus(ctx context.Context, c *Call, _ *struct{}) (*huma.Stre
 		w.WriteHeader(http.StatusOK)
 		tick := time.NewTicker(heartbeat)
 		defer tick.Stop()
-		// The stream ends with the token: the page comes back with a fresh one,
-		// and a signed-out or suspended person does not come back.
+		// The stream ends with the token: the page comes back with a fresh one. One
+		// who signed out or was suspended meanwhile gets no other event.
 		ends := time.NewTimer(time.UnixMilli(by.Expires).Sub(a.cfg.Now()))
 		defer ends.Stop()
 		send := func(event func(io.Writer) error) bool {
+			// Between events there is none: HTTP/2 resets a stream whose deadline
+			// passes, also while nothing is written.
 			_ = out.SetWriteDeadline(time.Now().Add(10 * time.Second))
-			return event(w) == nil && out.Flush() == nil
+			defer func() { _ = out.SetWriteDeadline(time.Time{}) }()
+			return a.cfg.Sessions.Check(by.Session) == nil && a.inGoodStanding(r.Context(), by) == nil &&
+				event(w) == nil && out.Flush() == nil
 		}
 		status := func(w io.Writer) error {
 			st, known, err := a.cfg.Status.Current(r.Context(), by.Person)

@@ -4,17 +4,23 @@ import (
 	"context"
 
 	"github.com/citycode/citycode/internal/db"
+	"github.com/citycode/citycode/internal/fault"
 )
 
 // keepEnded is how long an ended session must be remembered: its tokens could
 // open until then. Later ones are refused by their expiry.
 const keepEnded = AccessLifetime + Outage
 
-func (s *Store) isEnded(id int64) bool {
+// Check asks memory whether the session goes on: Unauthenticated "session_ended"
+// otherwise.
+func (s *Store) Check(id int64) error {
 	s.mu.RLock()
 	_, ended := s.ended[id]
 	s.mu.RUnlock()
-	return ended
+	if ended {
+		return fault.New(fault.Unauthenticated, "session_ended", "the session was ended")
+	}
+	return nil
 }
 
 func (s *Store) markEnded(id, at int64) {

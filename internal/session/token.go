@@ -145,8 +145,8 @@ func (s *Store) Open(token string, outage bool) (*Principal, error) {
 	if err := json.Unmarshal(plain, &p); err != nil {
 		return nil, errToken
 	}
-	if s.isEnded(p.Session) {
-		return nil, fault.New(fault.Unauthenticated, "session_ended", "the session was ended")
+	if err := s.Check(p.Session); err != nil {
+		return nil, err
 	}
 	switch late := s.cfg.Now().UnixMilli() - p.Expires; {
 	case late < 0:
