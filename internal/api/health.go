@@ -3,13 +3,12 @@ package api
 import (
 	"encoding/json"
 	"net/http"
-	"time"
 )
 
 // Readiness says whether a node can show codes, and what is not as it should be.
 type Readiness struct {
 	Ready    bool     `json:"ready"`
-	Why      []string `json:"why,omitempty"`      // what keeps it from being ready
+	Why      []string `json:"why,omitempty"`      // what keeps it from being ready, or well
 	Degraded []string `json:"degraded,omitempty"` // parts that are away while codes can still be shown
 	Since    string   `json:"started_at"`
 }
@@ -20,7 +19,7 @@ func (a *API) Health() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write([]byte(`{"live":true,"server_time":"` + stamp(time.Now()) + `"}` + "\n"))
+		_, _ = w.Write([]byte(`{"live":true,"server_time":"` + stamp(a.cfg.Now()) + `"}` + "\n"))
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		state := a.cfg.Ready()

@@ -204,22 +204,21 @@ func (k *Core) RotateKeys(ctx context.Context, ring keys.Ring, compromised bool)
 	return made, k.Keys.Reload(ctx)
 }
 
-// makeKeysAhead keeps the rings filled and destroys what is due.
+// makeKeysAhead keeps the rings filled and destroys what is due. It reads them
+// all anew, in case word of another node's change was lost.
 func (k *Core) makeKeysAhead(ctx context.Context) error {
-	changed := 0
 	err := k.Node.Do(ctx, func(ctx context.Context, tx *commit.Tx) error {
 		n, err := k.Keys.Ahead(ctx, tx)
 		if err != nil {
 			return err
 		}
-		changed = n
 		if n > 0 {
 			tx.Change(keysTopic, nil)
 			tx.Audit("key.ahead", map[string]any{"changed": n})
 		}
 		return nil
 	})
-	if err != nil || changed == 0 {
+	if err != nil {
 		return err
 	}
 	return k.Keys.Reload(ctx)

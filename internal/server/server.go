@@ -138,9 +138,14 @@ func (s *Server) httpServer(h http.Handler) *http.Server {
 // Run serves until ctx ends, then drains and closes the core. It returns nil
 // after an orderly end.
 func (s *Server) Run(ctx context.Context) error {
+	// Before the first request: a session that ended must not come back to life
+	// while the rest of memory is filled.
+	err := s.sessions.Load(ctx)
+	if err != nil {
+		return errors.Join(fmt.Errorf("load ended sessions: %w", err), s.end())
+	}
 	front := s.httpServer(s.handler)
 	listener := s.listener
-	var err error
 	switch {
 	case s.cfg.Certificate != nil:
 		listener = tls.NewListener(listener, tlsConfig(func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return s.cfg.Certificate, nil }))
@@ -166,9 +171,25 @@ func (s *Server) Run(ctx context.Context) error {
 	tail, stopTail := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopTail()
 	var tailGroup errgroup.Group
-	tailGroup.Go(func() error { return s.core.Node.Run(tail) })
+	forgotten := make(chan error, 1)
+	tailGroup.Go(func() error {
+		if err := s.core.Node.Run(tail); err != nil {
+			forgotten <- err
+		}
+		return nil
+	})
 
 	g, work := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		// A node that the database forgot can commit nothing any more: whoever
+		// started the process starts it again.
+		select {
+		case err := <-forgotten:
+			return err
+		case <-work.Done():
+			return nil
+		}
+	})
 	g.Go(func() error { return ignoreClosed(front.Serve(listener)) })
 	if side != nil {
 		g.Go(func() error { return ignoreClosed(side.Serve(sideListener)) })
@@ -207,9 +228,6 @@ func (s *Server) Run(ctx context.Context) error {
 // prepare fills memory, lets the change feed keep it fresh, and only then calls
 // the node ready.
 func (s *Server) prepare(ctx context.Context, follow func()) error {
-	if err := s.sessions.Load(ctx); err != nil {
-		return fmt.Errorf("load ended sessions: %w", err)
-	}
 	if err := s.core.Status.Load(ctx); err != nil {
 		return fmt.Errorf("load statuses: %w", err)
 	}
@@ -292,6 +310,7 @@ func (s *Server) readiness() api.Readiness {
 	}
 	if s.outage() {
 		r.Degraded = append(r.Degraded, "database")
+		r.Why = append(r.Why, "the database hasn't answered since "+s.core.Feed.AsOf().UTC().Format(time.RFC3339))
 	}
 	return r
 }

@@ -352,7 +352,7 @@ func TestShowingGoesOnWithoutTheDatabaseAndVerifyingSaysToWait(t *testing.T) {
 	pg.Stop()
 	c.at.Add((5 * time.Second).Milliseconds())
 	c.until("degraded", func() bool { return strings.Contains(c.get("", "/readyz").raw, `"degraded":["database"]`) })
-	if a := c.get("", "/readyz"); a.status != 200 {
+	if a := c.get("", "/readyz"); a.status != 200 || !strings.Contains(a.raw, "the database hasn't answered since 2026-11-22T01:0") {
 		t.Errorf("readyz: %d %s", a.status, a.raw)
 	}
 	shown := c.post(resident, "/v1/codes", map[string]any{})
