@@ -59,10 +59,9 @@ func NewGroup[T any](c GroupConfig, write func(ctx context.Context, items []T) e
 	return g
 }
 
-// Do returns when the item is durable, or with the reason why it isn't: Busy
-// "overloaded" at once when the queue is full, Unavailable "closing" after
-// Close, the error of write, or that of ctx, in which case the item may yet be
-// written.
+// Do returns when the item is durable, or with the reason why it isn't: Unavailable
+// "overloaded" at once when the queue is full, and "closing" after Close, the
+// error of write, or that of ctx, in which case the item may yet be written.
 func (g *Group[T]) Do(ctx context.Context, item T) error {
 	w := &waiting[T]{ctx, item, make(chan error, 1)}
 	if err := g.enqueue(w); err != nil {
@@ -86,7 +85,7 @@ func (g *Group[T]) enqueue(w *waiting[T]) error {
 	case g.queue <- w:
 		return nil
 	default:
-		return fault.New(fault.Busy, "overloaded", "%d items wait to be written", cap(g.queue))
+		return fault.New(fault.Unavailable, "overloaded", "%d items wait to be written", cap(g.queue))
 	}
 }
 

@@ -104,7 +104,7 @@ func TestABatchHoldsNoMoreThanItsLimit(t *testing.T) {
 	}
 }
 
-func TestAFullQueueAnswersBusyAtOnce(t *testing.T) {
+func TestAFullQueueAnswersAtOnce(t *testing.T) {
 	h := newHeld()
 	g := commit.NewGroup(commit.GroupConfig{Queue: 2}, h.write)
 	results := make(chan error, 3)
@@ -114,7 +114,7 @@ func TestAFullQueueAnswersBusyAtOnce(t *testing.T) {
 		go func() { results <- g.Do(t.Context(), n) }()
 	}
 	waitDepth(t, g, 2)
-	if err := g.Do(t.Context(), 9); fault.CodeOf(err) != "overloaded" || fault.KindOf(err) != fault.Busy {
+	if err := g.Do(t.Context(), 9); fault.CodeOf(err) != "overloaded" || fault.KindOf(err) != fault.Unavailable {
 		t.Errorf("got %v", err)
 	}
 	h.leave <- nil

@@ -37,7 +37,7 @@ type Log struct {
 // New starts the committer; Close stops it.
 func New(cfg Config) *Log {
 	l := &Log{cfg: cfg, inside: make(map[keyOf]struct{}), made: make(map[string]bool)}
-	l.group = commit.NewGroup(commit.GroupConfig{Queue: 4096, Batch: 512}, l.write)
+	l.group = commit.NewGroup(commit.GroupConfig{Queue: 4096, Batch: 512, Log: cfg.Log}, l.write)
 	return l
 }
 
@@ -82,7 +82,7 @@ type Entry struct {
 // Append records the scan and returns when it is durable. A single-use code
 // that was used before turns the entry's scan into already_used. Errors are
 // fault.Conflict "in_progress" for a key that is being worked on,
-// fault.Busy when the queue is full, fault.Unavailable without the database.
+// fault.Unavailable when the queue is full and without the database.
 func (l *Log) Append(ctx context.Context, e *Entry) error {
 	if e.Key != nil {
 		k := keyOf{e.Key.Caller, e.Key.Key}

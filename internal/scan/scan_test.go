@@ -206,6 +206,55 @@ func TestTheSameKeyIsTheSameScan(t *testing.T) {
 	})
 }
 
+// A caller who gives up lets go of the key while the entry is on its way: the
+// next try may be in the same batch.
+func TestTriesOfOneKeyInOneBatchAreOneScan(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, p *dbtest.Pair) {
+		b := open(t, p)
+		entry := func(digest string) *Entry {
+			return &Entry{Scan: b.scan(t, 7, 1), Key: &Key{Caller: "me", Key: "k", Digest: []byte(digest)}}
+		}
+		first, again, other := entry("request"), entry("request"), entry("another")
+		if err := b.write(t.Context(), []*Entry{first, again, other}); err != nil {
+			t.Fatal(err)
+		}
+		if first.First != nil || again.First == nil || *again.First != first.Scan.ID || again.Clash || !other.Clash {
+			t.Errorf("in one batch: %v, %v %v, %v", first.First, again.First, again.Clash, other.Clash)
+		}
+		later := []*Entry{entry("another"), entry("request")}
+		if err := b.write(t.Context(), later); err != nil {
+			t.Fatal(err)
+		}
+		for i, clash := range []bool{true, false} {
+			if e := later[i]; e.First == nil || *e.First != first.Scan.ID || e.Clash != clash {
+				t.Errorf("later, entry %d: %v, clash %v; want scan %v, clash %v", i, e.First, e.Clash, first.Scan.ID, clash)
+			}
+		}
+	})
+}
+
+// Midnight must not wait for whoever reads the log, nor the scans behind it.
+func TestANewDayWaitsForNoReader(t *testing.T) {
+	p := dbtest.Open(t, db.PostgreSQL)
+	b := open(t, p)
+	if err := b.Append(t.Context(), &Entry{Scan: b.scan(t, 7, 1)}); err != nil {
+		t.Fatal(err)
+	}
+	err := p.Main.Snapshot(t.Context(), func(ctx context.Context, q db.Querier) error {
+		var n int64
+		if err := q.QueryRow(ctx, `select count(*) from scan`).Scan(&n); err != nil {
+			return err
+		}
+		b.now = b.now.Add(24 * time.Hour)
+		impatient, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		return b.Append(impatient, &Entry{Scan: b.scan(t, 7, 1)})
+	})
+	if err != nil {
+		t.Errorf("a scan on the next day, while the log is read: %v", err)
+	}
+}
+
 func TestTwoProcessesAgreeOnAKeyAndOnASingleUse(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, p *dbtest.Pair) {
 		a := open(t, p)

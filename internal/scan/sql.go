@@ -15,18 +15,16 @@ import (
 // acknowledged it; a claim older than KeyLifetime is taken over.
 func (l *Log) claimKeys(ctx context.Context, tx *commit.Tx, batch []*Entry) error {
 	var keyed []*Entry
-	first := make(map[keyOf]*Entry)
+	same := make(map[keyOf][]*Entry) // more than one: a caller gave up and came again
 	for _, e := range batch {
 		if e.Key == nil {
 			continue
 		}
 		k := keyOf{e.Key.Caller, e.Key.Key}
-		if f, twice := first[k]; twice { // can't come from one process; be safe all the same
-			e.First, e.Clash = &f.Scan.ID, !bytes.Equal(f.Key.Digest, e.Key.Digest)
-			continue
+		if same[k] == nil {
+			keyed = append(keyed, e)
 		}
-		first[k] = e
-		keyed = append(keyed, e)
+		same[k] = append(same[k], e)
 	}
 	if len(keyed) == 0 {
 		return nil
@@ -37,13 +35,13 @@ func (l *Log) claimKeys(ctx context.Context, tx *commit.Tx, batch []*Entry) erro
 		at = case when scan_key.at < %[1]s then excluded.at else scan_key.at end
 		returning caller, key, scan, digest`
 	settle := func(caller, key string, scan, digest []byte) {
-		e := first[keyOf{caller, key}]
-		if e == nil || bytes.Equal(scan, e.Scan.ID[:]) {
-			return
-		}
 		var id ID
 		copy(id[:], scan)
-		e.First, e.Clash = &id, !bytes.Equal(digest, e.Key.Digest)
+		for _, e := range same[keyOf{caller, key}] {
+			if e.Scan.ID != id {
+				e.First, e.Clash = &id, !bytes.Equal(digest, e.Key.Digest)
+			}
+		}
 	}
 	if l.cfg.DB.Engine() == db.PostgreSQL {
 		var callers, names []string
@@ -180,7 +178,16 @@ func (l *Log) partition(ctx context.Context, at time.Time) error {
 		if _, err := q.Exec(ctx, `select pg_advisory_xact_lock(hashtextextended(current_schema() || '.scan', 0))`); err != nil {
 			return err
 		}
-		_, err := q.Exec(ctx, fmt.Sprintf(`create table if not exists %s partition of scan for values from (%d) to (%d)`,
+		var there bool
+		if err := q.QueryRow(ctx, `select to_regclass($1) is not null`, name).Scan(&there); err != nil || there {
+			return err
+		}
+		// Made apart and then attached: "partition of" would wait for every reader
+		// of the log, a pg_dump or an audit too, and all scans wait behind it.
+		if _, err := q.Exec(ctx, fmt.Sprintf(`create table %s (like scan including defaults including constraints)`, name)); err != nil {
+			return err
+		}
+		_, err := q.Exec(ctx, fmt.Sprintf(`alter table scan attach partition %s for values from (%d) to (%d)`,
 			name, day.UnixMilli(), day.Add(24*time.Hour).UnixMilli()))
 		return err
 	})
