@@ -18,8 +18,6 @@ export const en: Text = {
     darkNoTorch: 'Move to a brighter spot',
     again: 'Just scanned. Next person, please',
     torch: 'Light',
-    torchOn: 'Turn the light on',
-    torchOff: 'Turn the light off',
     manual: 'Type in',
     swap: 'Camera',
     scene: 'Scene',
@@ -87,7 +85,6 @@ export const en: Text = {
   result: {
     word: { admit: 'Admit', check: 'Check', refuse: 'Stop', invalid: 'Not valid', unsure: 'Can’t confirm', old: 'Too old' },
     next: 'Scan next',
-    nextSoon: 'Scanning continues shortly',
     todayCount: '{n} scans today',
     name: 'Name',
     document: 'Document',
@@ -165,7 +162,6 @@ export const en: Text = {
     admit: 'Admitted',
     check: 'Checked',
     refuse: 'Refused or not valid',
-    unit: '',
     filter: 'Filter by result',
     all: 'All',
     empty: 'No scans yet today',
@@ -176,13 +172,11 @@ export const en: Text = {
     more: 'Show more',
     end: 'That’s all for today',
     detail: 'Scan record',
-    result: 'Result',
     outcome: 'Outcome',
     color: 'Colour then',
     method: 'Scanned with',
     methods: { camera: 'Camera', device: 'Hand scanner', manual: 'Typed in' },
     privacy: 'To protect people, records don’t keep who was scanned or what the code said.',
-    fresh: 'New scans: tap to update',
     short: {
       valid: 'Valid', unconfirmed: 'Not confirmed', malformed: 'Not a city code', unknown_key: 'Not recognised', forged: 'Failed its check',
       not_yet_valid: 'Not valid yet', expired: 'Expired', lapsed: 'Paper code run out', replaced: 'Replaced', withdrawn: 'Withdrawn',
@@ -223,7 +217,6 @@ export const en: Text = {
     text: 'Once signed in you can verify codes.',
     home: 'Sign in on the home page',
     demo: 'Sign in as the demo verifier',
-    ended: 'Your session has ended. Please sign in again',
   },
 
   stranger: {

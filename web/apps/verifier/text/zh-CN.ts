@@ -17,8 +17,6 @@ export const zh = {
     darkNoTorch: '请到亮一点的地方',
     again: '这个码刚扫过，请下一位出示',
     torch: '手电筒',
-    torchOn: '打开手电筒',
-    torchOff: '关闭手电筒',
     manual: '手动输入',
     swap: '换相机',
     scene: '核验场景',
@@ -86,7 +84,6 @@ export const zh = {
   result: {
     word: { admit: '放行', check: '请复核', refuse: '劝阻', invalid: '无效', unsure: '暂不能确认', old: '已过时' },
     next: '继续扫码',
-    nextSoon: '稍后自动继续扫码',
     todayCount: '今日已核验 {n} 次',
     name: '姓名',
     document: '证件号码',
@@ -164,7 +161,6 @@ export const zh = {
     admit: '放行',
     check: '复核',
     refuse: '劝阻或无效',
-    unit: '次',
     filter: '按结果筛选',
     all: '全部',
     empty: '今天还没有核验',
@@ -175,13 +171,11 @@ export const zh = {
     more: '查看更多',
     end: '今天的记录都在这里了',
     detail: '核验记录',
-    result: '结果',
     outcome: '核验情况',
     color: '当时颜色',
     method: '扫码方式',
     methods: { camera: '相机', device: '扫码枪', manual: '手动输入' },
     privacy: '为了保护个人信息，记录里不保留对方是谁，也不保留码的内容。',
-    fresh: '有新的记录，点击更新',
     short: {
       valid: '有效', unconfirmed: '状态未确认', malformed: '不是城市码', unknown_key: '认不出', forged: '校验没有通过',
       not_yet_valid: '还没有生效', expired: '已过期', lapsed: '离线码满期', replaced: '旧码停用', withdrawn: '已停用',
@@ -222,7 +216,6 @@ export const zh = {
     text: '登录后就能扫码核验。',
     home: '去首页登录',
     demo: '以演示核验人登录',
-    ended: '登录已失效，请重新登录',
   },
 
   stranger: {
