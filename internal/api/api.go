@@ -171,7 +171,7 @@ type route struct {
 	class                     class
 	status                    int           // of success; 0 is 200
 	timeout                   time.Duration // 0 is 5 s
-	ownRate                   bool          // counts its callers by itself
+	ownRate                   bool          // counts its callers, and takes its place, once it has read the body
 	stream                    bool          // stays open: holds no place of its class
 	outage                    bool          // goes on with a late token while the database is away
 	errors                    []int         // documented beside the usual ones
@@ -226,26 +226,35 @@ func (a *API) gatekeeper(r route) func(huma.Context, func(huma.Context)) {
 			a.refuse(hc, err)
 			return
 		}
-		if r.stream {
+		if r.stream || r.ownRate {
 			next(hc)
 			return
 		}
-		gate := a.gates[r.class]
-		if err := gate.Enter(hc.Context()); err != nil {
-			if a.cfg.Count != nil {
-				a.cfg.Count.Shed(string(r.class))
-			}
+		leave, err := a.enter(hc.Context(), r.class)
+		if err != nil {
 			a.refuse(hc, err)
 			return
 		}
-		defer gate.Leave()
+		defer leave()
 		next(hc)
 	}
 }
 
+// enter takes a place of the class; leave gives it back.
+func (a *API) enter(ctx context.Context, cl class) (leave func(), err error) {
+	gate := a.gates[cl]
+	if err := gate.Enter(ctx); err != nil {
+		if a.cfg.Count != nil {
+			a.cfg.Count.Shed(string(cl))
+		}
+		return nil, err
+	}
+	return gate.Leave, nil
+}
+
 func (a *API) admit(ctx context.Context, c *Call, header string, r route) error {
 	var tokenErr error
-	if token, ok := strings.CutPrefix(header, "Bearer "); ok {
+	if scheme, token, _ := strings.Cut(header, " "); strings.EqualFold(scheme, "Bearer") {
 		c.By, tokenErr = a.cfg.Sessions.Open(strings.TrimSpace(token), r.outage && a.cfg.Outage())
 	} else if header != "" {
 		tokenErr = fault.New(fault.Unauthenticated, "token_invalid", "only Bearer tokens are taken")

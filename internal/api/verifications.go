@@ -136,7 +136,7 @@ type RangeIn struct {
 type verificationRequest struct {
 	Text      string     `json:"text" doc:"What the scanner read, whatever it is"`
 	Scene     string     `json:"scene" maxLength:"40"`
-	PlaceID   *string    `json:"place_id,omitempty" nullable:"true" maxLength:"40"`
+	PlaceID   *string    `json:"place_id,omitempty" nullable:"true" maxLength:"40" pattern:"^[A-Za-z0-9_-]*$"`
 	Method    *string    `json:"method,omitempty" nullable:"true" enum:"camera,device,manual" doc:"Default manual"`
 	ScannedAt *time.Time `json:"scanned_at,omitempty" nullable:"true" doc:"The client's clock; only recorded"`
 }

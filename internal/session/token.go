@@ -112,9 +112,9 @@ func (s *Store) seal(p Principal) (string, error) {
 	return base64.RawURLEncoding.EncodeToString(aead.Seal(out, out[2:], plain, head)), nil
 }
 
-// maxToken bounds what is decoded: a token with 8 relatives and 20 scenes is
-// under 1,500 bytes.
-const maxToken = 4096
+// maxToken bounds what is decoded: a token with maxGrants of the longest scenes
+// and places is under 11,000 characters, and headers may have 16 KiB.
+const maxToken = 12 << 10
 
 var errToken = fault.New(fault.Unauthenticated, "token_invalid", "not a token of this system")
 

@@ -16,7 +16,7 @@ type Decision struct {
 	Outcome   scan.Outcome
 	Admission scene.Admission
 	Kind      code.Kind   // 0 when the text is no code
-	Subject   code.Handle // set once the code opened, whatever the outcome: for the record
+	Subject   code.Handle // set once a person's own code opened, whatever the outcome: for the record
 	Status    status.Status
 	Nonce     [12]byte  // identifies the code for single use; zero when it did not open
 	LastsTill time.Time // when the code lapses by itself
@@ -69,13 +69,12 @@ func (d *Decider) Decide(ctx context.Context, text []byte, sc scene.Scene) (Deci
 	if err != nil {
 		return out(dec, scan.Forged)
 	}
-	dec.Nonce = sealed.Nonce()
+	dec.Nonce, dec.Subject = sealed.Nonce(), subjectOf(live)
 	dec.LastsTill = live.IssuedAt.Add(code.LiveLifetime)
 	switch live.At(now) {
 	case code.NotYetValid:
 		return out(dec, scan.NotYetValid)
 	case code.Expired:
-		dec.Subject = subjectOf(live)
 		return out(dec, scan.Expired)
 	}
 	if live.Kind == code.KindRelative {
@@ -83,8 +82,6 @@ func (d *Decider) Decide(ctx context.Context, text []byte, sc scene.Scene) (Deci
 		// none is in force.
 		return out(dec, scan.RelationEnded)
 	}
-	dec.Subject = live.Subject
-
 	st, known, err := d.Status.Current(ctx, live.Subject)
 	if err != nil {
 		return Decision{}, err
@@ -101,6 +98,7 @@ func (d *Decider) Decide(ctx context.Context, text []byte, sc scene.Scene) (Deci
 	return out(dec, scan.Valid)
 }
 
+// subjectOf is the person in the code: a relative's names a relation instead.
 func subjectOf(l code.Live) code.Handle {
 	if l.Kind == code.KindLive {
 		return l.Subject

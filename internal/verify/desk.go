@@ -94,9 +94,9 @@ func (d *Desk) Check(ctx context.Context, r Request) (Answer, error) {
 			e.Scan.Disclosed = append(e.Scan.Disclosed, scan.StatusField)
 			e.Scan.Color = dec.Status.Color
 		}
-		if sc.SingleUse {
-			e.Use = &scan.Use{Nonce: dec.Nonce, Until: dec.LastsTill}
-		}
+	}
+	if sc.SingleUse && (dec.Outcome == scan.Valid || dec.Outcome == scan.Unconfirmed) {
+		e.Use = &scan.Use{Nonce: dec.Nonce, Until: dec.LastsTill}
 	}
 	if r.Key != "" {
 		e.Key = &scan.Key{Caller: person.FormatID(r.By.Person), Key: r.Key, Digest: d.digest(r)}
@@ -177,6 +177,9 @@ func (d *Desk) subject(ctx context.Context, who code.Handle, sc scene.Scene) (*S
 func (d *Desk) Photo(ctx context.Context, by *session.Principal, id scan.ID) ([]byte, error) {
 	none := fault.New(fault.NotFound, "no_such_photo", "no photo for this scan")
 	s, err := d.Log.Get(ctx, id)
+	if fault.KindOf(err) == fault.NotFound { // another's scan and none look the same
+		return nil, none
+	}
 	if err != nil {
 		return nil, err
 	}
