@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/citycode/citycode/internal/keys"
+	"github.com/citycode/citycode/internal/server"
 )
 
 type keyCmd struct {
@@ -45,15 +46,19 @@ type keyListCmd struct {
 	JSON bool `name:"json" help:"Print as JSON."`
 }
 
-func (c keyListCmd) Run(r *run) (err error) {
+func (c keyListCmd) Run(r *run) error {
 	if err := c.exists(); err != nil {
 		return err
 	}
-	k, err := c.open(r)
+	cc, err := c.core(r, nil)
 	if err != nil {
 		return err
 	}
-	defer closing(k, &err)
+	k, err := server.OpenToRead(r.ctx, cc)
+	if err != nil {
+		return err
+	}
+	defer k.Close()
 	type line struct {
 		Ring      string `json:"ring"`
 		Number    uint32 `json:"number"`

@@ -131,14 +131,14 @@ func logger(c cli, w io.Writer) *slog.Logger {
 // yamlFile reads flags from YAML: keys are the flags' names. A key that no
 // command knows is an error, so that a slip of the pen doesn't go unnoticed.
 func yamlFile(r io.Reader) (kong.Resolver, error) {
-	values := map[string]any{}
+	values := map[string]yaml.Node{}
 	if err := yaml.NewDecoder(r).Decode(&values); err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("configuration file: %w", err)
 	}
 	return &yamlFlags{values: values}, nil
 }
 
-type yamlFlags struct{ values map[string]any }
+type yamlFlags struct{ values map[string]yaml.Node }
 
 func (y *yamlFlags) Validate(app *kong.Application) error {
 	known := map[string]bool{}
@@ -165,14 +165,25 @@ func (y *yamlFlags) Resolve(_ *kong.Context, _ *kong.Path, f *kong.Flag) (any, e
 	if !ok {
 		return nil, nil
 	}
-	if list, ok := v.([]any); ok {
-		parts := make([]string, len(list))
-		for i, p := range list {
-			parts[i] = fmt.Sprint(p)
+	for _, variable := range f.Envs {
+		if _, set := os.LookupEnv(variable); set { // kong would let the file win
+			return nil, nil
 		}
-		return strings.Join(parts, ","), nil
 	}
-	return fmt.Sprint(v), nil
+	// The text as it was written: YAML would make another number of a hotline
+	// that begins with a zero.
+	parts := []*yaml.Node{&v}
+	if v.Kind == yaml.SequenceNode {
+		parts = v.Content
+	}
+	text := make([]string, len(parts))
+	for i, p := range parts {
+		if p.Kind != yaml.ScalarNode || p.ShortTag() == "!!null" {
+			return nil, fmt.Errorf("configuration file: line %d: not a value for %q", p.Line, f.Name)
+		}
+		text[i] = p.Value
+	}
+	return strings.Join(text, ","), nil
 }
 
 type versionCmd struct{}
