@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { OUTCOMES, present, returnAfter, type Judged, type Tone } from './presentation.ts'
+import { Failure } from '@/shared/api/failure.ts'
+import { OUTCOMES, present, returnAfter, turnedAway, type Judged, type Tone } from './presentation.ts'
 import { SOUNDS, VIBRATIONS } from './feedback.ts'
 
 const judged = (outcome: string, admission: string, photo = false): Judged => ({
@@ -73,4 +74,14 @@ test('scanning does not go on by itself when switched off, or when there is a ph
 test('each tone sounds and vibrates in its own way', () => {
   expect(new Set(Object.values(SOUNDS).map((notes) => JSON.stringify(notes))).size).toBe(5)
   expect(new Set(Object.values(VIBRATIONS).map((pattern) => pattern.join())).size).toBe(5)
+})
+
+test.each([
+  [403, 'not_allowed', '403'],
+  [403, 'step_up_needed', 'step'],
+  [422, 'unknown_scene', '422'],
+  [422, 'validation_failed', 'other'],
+  [409, 'idempotency_key_reused', 'other'],
+])('%i %s is explained as %s', (status, code, cause) => {
+  expect(turnedAway(new Failure('refused', status, { code }))).toBe(cause)
 })

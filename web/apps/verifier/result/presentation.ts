@@ -1,3 +1,4 @@
+import type { Failure } from '@/shared/api/failure.ts'
 import type { Admission, Outcome, Verification } from '@/shared/api/types.ts'
 import type { Looks } from '@/shared/scan/classify.ts'
 
@@ -73,4 +74,11 @@ export function returnAfter(judged: Judged, settingMs: number): number | null {
   if (settingMs <= 0) return null
   const admitted = judged.outcome === 'valid' && judged.admission === 'admit'
   return admitted && !judged.subject?.photo_url ? settingMs : null
+}
+
+/** Why the server verifies nothing for this person or scene: names of the messages under `away`. */
+export function turnedAway(failure: Failure): 'step' | '403' | '422' | 'other' {
+  if (failure.code === 'step_up_needed') return 'step'
+  if (failure.status === 403) return '403'
+  return failure.code === 'unknown_scene' ? '422' : 'other'
 }

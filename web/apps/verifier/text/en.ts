@@ -152,6 +152,7 @@ export const en: Text = {
     word: 'Can’t verify',
     403: { why: 'No permission for this scene', ask: 'Choose another scene. If you need this one, ask the organisation that authorised you.' },
     422: { why: 'This scene is no longer in use', ask: 'Choose another scene, then scan again.' },
+    step: { why: 'Confirm it’s you first', ask: 'This scene shows more details. Please sign out, sign in again, then scan.' },
     other: { why: 'That didn’t work', ask: 'Scan again. If it stays like this, tell your administrator.' },
     changeScene: 'Change scene',
   },
