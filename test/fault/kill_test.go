@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strconv"
 	"sync"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/citycode/citycode/internal/db"
+	"github.com/citycode/citycode/internal/db/dbtest"
 )
 
 // killsOf is how often an engine's server is killed.
@@ -67,6 +69,7 @@ func (r request) send(ctx context.Context, c *client) (v verification, a answer)
 
 // load is verifiers at work, over all starts of the server.
 type load struct {
+	outage  bool // 503 will be answered: the database is what is killed
 	mu      sync.Mutex
 	serial  int64
 	acked   map[int64]ack     // by serial
@@ -96,23 +99,25 @@ func (l *load) next(text string) request {
 	return r
 }
 
-// settle takes in what became of a request; it returns false when nothing came
-// back, and how many were acknowledged since the last look.
+// settle takes in what became of a request; it returns false when the server is
+// gone, or says that its database is, and how many were acknowledged since the
+// last look.
 func (l *load) settle(r request, v verification, a answer) (bool, int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	gone := a.err != nil || l.outage && a.status == http.StatusServiceUnavailable && a.header.Get("Retry-After") != ""
 	switch {
 	case a.err == nil && a.status == http.StatusOK && v.ID != "" && v.Durability == "committed":
 		l.acked[r.serial] = ack{r, v.ID, v.Outcome}
 		l.fresh = append(l.fresh, r.serial)
-	case a.err != nil && r.key != "":
+	case gone && r.key != "":
 		l.pending = append(l.pending, r)
-	case a.err != nil:
+	case gone:
 		l.unclear[r.serial] = r
 	default:
 		l.odd = append(l.odd, a.String())
 	}
-	return a.err == nil, len(l.fresh)
+	return !gone, len(l.fresh)
 }
 
 // verifiers scan until the server is gone. reached is closed once so many scans
@@ -257,4 +262,46 @@ func TestAcknowledgedScansOutliveKilledServers(t *testing.T) {
 		p.auditHolds(t)
 		t.Logf("%d kills, %d scans acknowledged and found, %d with a key sent again after their answer was lost", kills, len(l.acked), lost)
 	})
+}
+
+// The database's own server killed while scans are written: what was
+// acknowledged is there when it is back, and the server goes on by itself.
+func TestAcknowledgedScansOutliveAKilledPostgreSQL(t *testing.T) {
+	t.Parallel()
+	random, l := moments(t), newLoad()
+	l.outage = true
+	pg := dbtest.StartPostgres(t)
+	p := place{engine: db.PostgreSQL, dir: filepath.Join(t.TempDir(), "data"), url: pg.URL}
+	s := serving(t, p.demo("--people", "30")...)
+	resident, verifier := s.signIn("resident-green"), s.signIn("verifier")
+	for range max(1, killsOf(t)/4) {
+		reached := make(chan struct{})
+		working := l.verifiers(verifier, 8, []string{resident.show()}, 20+random.IntN(250), reached)
+		select {
+		case <-reached:
+		case <-time.After(patience):
+			t.Fatalf("%d scans acknowledged in %v", len(l.fresh), patience)
+		}
+		time.Sleep(time.Duration(random.IntN(3000)) * time.Microsecond)
+		if err := pg.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		working.Wait()
+		if odd := l.strange(); len(odd) > 0 {
+			t.Fatalf("%d odd answers, the first: %s", len(odd), odd[0])
+		}
+		resident.show() // goes on without the database
+		if err := pg.Start(); err != nil {
+			t.Fatal(err)
+		}
+		until(t, "verifying again", func() bool {
+			return verifier.call(t.Context(), http.MethodPost, "/v1/verifications", scanOf("no code")).status == http.StatusOK
+		})
+		l.look(t, verifier)
+		p.auditHolds(t)
+	}
+	s.stop()
+	l.compare(t, p.open(t).Main)
+	p.auditHolds(t)
+	t.Logf("%d scans acknowledged and found", len(l.acked))
 }

@@ -279,7 +279,7 @@ func TestAServerThatDoesNotSyncIsRefused(t *testing.T) {
 	p := place{engine: db.PostgreSQL, dir: filepath.Join(t.TempDir(), "data"), url: pg.URL}
 	for _, off := range []string{"synchronous_commit", "fsync", "full_page_writes"} {
 		set(t, pg.URL, off, "off")
-		for _, args := range [][]string{p.demo(), p.serve(), p.at("key", "list"), p.at("migrate")} {
+		for _, args := range [][]string{p.demo(), p.serve(), p.at("key", "rotate"), p.at("migrate")} {
 			refuse(t, off+" off", args...)
 		}
 		set(t, pg.URL, off, "on")
