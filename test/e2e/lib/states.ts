@@ -57,6 +57,7 @@ export const states: State[] = [
   },
   {
     name: 'resident without a network, code still good',
+    spoken: true,
     async open({ phone, guard }, options) {
       guard.expectNetworkFailures()
       const made = await showCode(phone, 'resident-green', { clock: 'now', ...options })
@@ -68,6 +69,7 @@ export const states: State[] = [
   },
   {
     name: 'resident without a network, code over',
+    spoken: true,
     async open({ phone, guard }, options) {
       guard.expectNetworkFailures()
       const made = await showCode(phone, 'resident-green', { clock: 'now', ...options })
