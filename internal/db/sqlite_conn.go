@@ -40,18 +40,22 @@ func (c *sqliteConn) control(text string) error {
 
 // begin starts a snapshot, or waits for the write lock as long as the context
 // and writerPatience allow.
-func (c *sqliteConn) begin(ctx context.Context, snapshot bool) error {
+func (c *sqliteConn) begin(ctx context.Context, snapshot bool) (err error) {
+	defer func() {
+		if err != nil {
+			// When the context ends just after the statement did its work, the
+			// driver reports that as an error: the transaction is open, and would
+			// stay so for everyone who gets this connection after us.
+			c.control("rollback")
+		}
+	}()
 	if snapshot {
 		if _, err := c.conn.ExecContext(ctx, "begin"); err != nil {
 			return err
 		}
 		// SQLite takes the snapshot at the first read, so read something.
 		var n int64
-		if err := c.conn.QueryRowContext(ctx, "select count(*) from sqlite_schema").Scan(&n); err != nil {
-			c.control("rollback")
-			return err
-		}
-		return nil
+		return c.conn.QueryRowContext(ctx, "select count(*) from sqlite_schema").Scan(&n)
 	}
 	for start := time.Now(); ; {
 		_, err := c.conn.ExecContext(ctx, "begin immediate")
