@@ -210,7 +210,7 @@ func (k *Keeper) Opening(r Ring, low uint8) (*Generation, State) {
 // Lookup returns HMAC-SM3(index key, label ‖ 0 ‖ part ‖ 0 ‖ part…), 32 bytes:
 // what a row is found by when what it is about is sealed. The label says what
 // for, so that digests of two purposes tell nothing about each other. Neither
-// label nor parts may contain a zero byte.
+// the label nor any part but the last may contain a zero byte.
 func (k *Keeper) Lookup(label string, parts ...string) []byte {
 	n := len(label)
 	for _, p := range parts {

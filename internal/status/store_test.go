@@ -447,6 +447,21 @@ func TestNoMoreWatchThanMay(t *testing.T) {
 	}
 }
 
+func TestOnePersonDoesNotTakeAllWatchersPlaces(t *testing.T) {
+	s := New(Config{})
+	for range maxOfOne {
+		if _, _, err := s.Watch(1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, _, err := s.Watch(1); fault.CodeOf(err) != "too_many_watchers" {
+		t.Errorf("one more of the same: %v", err)
+	}
+	if _, _, err := s.Watch(2); err != nil {
+		t.Errorf("another person: %v", err)
+	}
+}
+
 func TestRunEndsWithItsContext(t *testing.T) {
 	n := open(t, dbtest.Open(t, db.SQLite), newClock(), t.TempDir(), "a")
 	n.load(t)

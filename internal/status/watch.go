@@ -8,6 +8,10 @@ import (
 	"github.com/citycode/citycode/internal/fault"
 )
 
+// maxOfOne bounds who watches one person: a few phones and forgotten windows. One
+// caller alone could otherwise take every place of the node.
+const maxOfOne = 16
+
 // watchers are those who wait for a person's status to change.
 type watchers struct {
 	limit int
@@ -25,8 +29,8 @@ type watched struct {
 
 // Watch returns a channel that gets a value after each change of the person's
 // status, several changes in short order as one. The caller then asks Current.
-// stop ends it and may be called twice. More than Config.Watchers at once are
-// refused: fault Busy "too_many_watchers".
+// stop ends it and may be called twice. More than Config.Watchers at once, or
+// than 16 of one person, are refused: fault Busy "too_many_watchers".
 func (s *Store) Watch(h code.Handle) (ch <-chan struct{}, stop func(), err error) {
 	now := s.cfg.Now().Unix()
 	e, _ := s.memory.Load().get(uint64(h))
@@ -40,6 +44,9 @@ func (s *Store) Watch(h code.Handle) (ch <-chan struct{}, stop func(), err error
 		w.by = make(map[uint64]*watched)
 	}
 	p := w.by[uint64(h)]
+	if p != nil && len(p.ch) >= maxOfOne {
+		return nil, nil, fault.New(fault.Busy, "too_many_watchers", "this person is already watched %d times", len(p.ch))
+	}
 	if p == nil {
 		p = &watched{last: e.at(now), ch: make(map[chan struct{}]struct{})}
 		w.by[uint64(h)] = p
