@@ -35,7 +35,8 @@ func (c importPeopleCmd) Run(r *run) (err error) {
 	rep, err := k.People.Import(r.ctx, c.File, person.ImportOptions{Progress: r.progress("people"), RejectsPath: c.Rejects})
 	r.endProgress()
 	if err != nil {
-		return fmt.Errorf("%w (what was imported so far stays: run the same command again to go on)", err)
+		r.halfway(rep.Rows)
+		return err
 	}
 	if c.JSON {
 		return json.NewEncoder(r.out).Encode(rep)
@@ -59,7 +60,8 @@ func (c importStatusCmd) Run(r *run) (err error) {
 	rep, err := k.Status.Import(r.ctx, c.File, status.ImportOptions{Finder: k.People, Progress: r.progress("statuses"), RejectsPath: c.Rejects})
 	r.endProgress()
 	if err != nil {
-		return fmt.Errorf("%w (what was imported so far stays: run the same command again to go on)", err)
+		r.halfway(rep.Rows)
+		return err
 	}
 	if c.JSON {
 		return json.NewEncoder(r.out).Encode(rep)
@@ -67,6 +69,13 @@ func (c importStatusCmd) Run(r *run) (err error) {
 	fmt.Fprintf(r.out, "%d rows: %d changed, %d as before, %d rejected, in %.1f s\n", rep.Rows, rep.Changed, rep.Unchanged, rep.Rejected, rep.Seconds)
 	r.afterImport(nil, rep.Rejected, rep.RejectsFile)
 	return nil
+}
+
+// halfway says how to go on after an import that was cut short.
+func (r *run) halfway(rows int) {
+	if rows > 0 {
+		fmt.Fprintln(r.notes, "What was imported so far stays: run the same command again to go on.")
+	}
 }
 
 func (r *run) afterImport(notes map[string]int, rejected int, file string) {

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -64,46 +65,52 @@ func TestAKilledImportIsTakenUpWithNothingHalfDone(t *testing.T) {
 			if before.URL != "" {
 				at = append(at, "--database", before.URL)
 			}
-			citycode := func(words ...string) (*exec.Cmd, *bytes.Buffer) {
-				c := exec.CommandContext(t.Context(), "citycode", append(words, at...)...)
-				out := &bytes.Buffer{}
-				c.Stdout, c.Stderr = out, os.Stderr
-				return c, out
+			citycode := func(words ...string) (c *exec.Cmd, out, said *bytes.Buffer) {
+				c = exec.CommandContext(t.Context(), "citycode", append(words, at...)...)
+				out, said = &bytes.Buffer{}, &bytes.Buffer{}
+				c.Stdout, c.Stderr = out, said
+				return c, out, said
 			}
-			migrate, _ := citycode("migrate")
+			migrate, _, said := citycode("migrate")
 			if err := migrate.Run(); err != nil {
-				t.Fatal(err)
+				t.Fatal(err, said)
 			}
 			d := dbtest.OpenAt(t, map[bool]string{true: dir}[before.URL == ""], before.URL).Main
-			for _, goal := range []int64{1, 5000} {
-				run, _ := citycode("import", "people", file)
+			for _, stop := range []struct {
+				goal   int64
+				signal os.Signal
+			}{{1, os.Kill}, {5000, syscall.SIGTERM}} {
+				run, _, said := citycode("import", "people", file)
 				if err := run.Start(); err != nil {
 					t.Fatal(err)
 				}
 				ended := make(chan error, 1)
 				go func() { ended <- run.Wait() }()
-				for end := time.Now().Add(patience); look(t, d).done < goal; time.Sleep(time.Millisecond) {
+				for end := time.Now().Add(patience); look(t, d).done < stop.goal; time.Sleep(time.Millisecond) {
 					if time.Now().After(end) {
-						t.Fatalf("not %d rows in %v", goal, patience)
+						t.Fatalf("not %d rows in %v", stop.goal, patience)
 					}
 				}
-				if err := run.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+				if err := run.Process.Signal(stop.signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
 					t.Fatal(err)
 				}
 				<-ended
 				p := look(t, d)
+				if code := run.ProcessState.ExitCode(); p.done < rows && stop.signal == syscall.SIGTERM && (code != 1 || !strings.Contains(said.String(), "run the same command again")) {
+					t.Errorf("told to end after %d rows: exit %d, %s", p.done, code, said)
+				}
 				if p.people != p.done || p.index != p.done || p.statuses != p.done || p.done%1000 != 0 {
 					t.Errorf("killed after %d rows: %+v", p.done, p)
 				}
-				verify, out := citycode("audit", "verify")
+				verify, out, said := citycode("audit", "verify")
 				if err := verify.Run(); err != nil {
-					t.Errorf("audit verify: %v %s", err, out)
+					t.Errorf("audit verify: %v %s%s", err, out, said)
 				}
 			}
 			p := look(t, d)
-			last, out := citycode("import", "people", "--json", file)
+			last, out, said := citycode("import", "people", "--json", file)
 			if err := last.Run(); err != nil {
-				t.Fatalf("%v %s", err, out)
+				t.Fatalf("%v %s%s", err, out, said)
 			}
 			var report struct{ Rows, Created, Updated, Unchanged, Resumed, Rejected int64 }
 			if err := json.Unmarshal(out.Bytes(), &report); err != nil {
@@ -121,9 +128,9 @@ func TestAKilledImportIsTakenUpWithNothingHalfDone(t *testing.T) {
 			if _, err := os.Stat(strings.TrimSuffix(file, ".csv") + ".rejects.csv.partial"); err == nil {
 				t.Error("the killed run's rejects are still there")
 			}
-			verify, text := citycode("audit", "verify")
+			verify, out, said := citycode("audit", "verify")
 			if err := verify.Run(); err != nil {
-				t.Errorf("audit verify: %v %s", err, text)
+				t.Errorf("audit verify: %v %s%s", err, out, said)
 			}
 			t.Logf("taken up after %d of %d rows", p.done, rows)
 		})

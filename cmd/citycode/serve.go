@@ -279,6 +279,9 @@ func (c *clockShift) UnmarshalText(text []byte) error {
 		return err
 	}
 	d, err := time.ParseDuration(days + "h")
+	if err == nil && d != 24*d/24 {
+		err = fmt.Errorf("%s is over 292 years", text)
+	}
 	*c = clockShift(24 * d)
 	return err
 }
