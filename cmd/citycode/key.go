@@ -17,7 +17,7 @@ type keyCmd struct {
 type keyRotateCmd struct {
 	dataFlags
 	Ring        string `help:"Which ring: ${enum}." enum:"live,session,audit" default:"live"`
-	Compromised bool   `help:"The keys are known to a stranger: stop them at once. Shown codes and, for session, sign-ins under them stop too."`
+	Compromised bool   `help:"The keys are known to a stranger: stop them at once. Codes shown under them (live) and access tokens (session) stop; apps fetch new ones by themselves."`
 	JSON        bool   `name:"json" help:"Print the result as JSON."`
 }
 

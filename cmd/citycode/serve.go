@@ -58,13 +58,14 @@ func pages() fs.FS {
 type serveCmd struct {
 	dataFlags
 	cityFlags
-	Listen        string   `help:"Address to listen on." default:"127.0.0.1:8080"`
-	TLSCert       string   `help:"Certificate file; read again when it changes." type:"path" placeholder:"FILE"`
-	TLSKey        string   `help:"The certificate's key file." type:"path" placeholder:"FILE"`
-	PublicURL     string   `help:"How people reach this server, such as https://code.example.org." placeholder:"URL"`
-	TrustedProxy  []string `help:"Addresses of proxies whose X-Forwarded-For is believed." placeholder:"CIDR"`
-	MetricsListen string   `help:"Address of a listener for /metrics alone." placeholder:"HOST:PORT"`
-	NodeName      string   `help:"Name of this node in metrics and in its files (default: host name)." placeholder:"NAME"`
+	Listen        string        `help:"Address to listen on." default:"127.0.0.1:8080"`
+	TLSCert       string        `help:"Certificate file; read again when it changes." type:"path" placeholder:"FILE"`
+	TLSKey        string        `help:"The certificate's key file." type:"path" placeholder:"FILE"`
+	PublicURL     string        `help:"How people reach this server, such as https://code.example.org." placeholder:"URL"`
+	TrustedProxy  []string      `help:"Addresses of proxies whose X-Forwarded-For is believed." placeholder:"CIDR"`
+	MetricsListen string        `help:"Address of a listener for /metrics alone." placeholder:"HOST:PORT"`
+	DrainDelay    time.Duration `help:"At the end, how long to answer on after /readyz has begun to say 503, for balancers to notice." default:"0s"`
+	NodeName      string        `help:"Name of this node in metrics and in its files (default: host name)." placeholder:"NAME"`
 }
 
 func (s serveCmd) Run(r *run) error {
@@ -86,7 +87,7 @@ func (s serveCmd) Run(r *run) error {
 
 func (s serveCmd) config(r *run) (server.Config, error) {
 	cfg := server.Config{
-		Version: versionText(), Listen: s.Listen, TLSCert: s.TLSCert, TLSKey: s.TLSKey, MetricsListen: s.MetricsListen,
+		Version: versionText(), Listen: s.Listen, TLSCert: s.TLSCert, TLSKey: s.TLSKey, MetricsListen: s.MetricsListen, DrainDelay: s.DrainDelay,
 		City: s.city(s.Zone), Pages: pages(), Log: r.log,
 	}
 	if (s.TLSCert == "") != (s.TLSKey == "") {

@@ -82,14 +82,15 @@ type API struct {
 type class string
 
 const (
-	classShow   class = "show"
-	classVerify class = "verify"
-	classOther  class = "other"
+	classShow    class = "show"
+	classVerify  class = "verify"
+	classRefresh class = "refresh" // apart: without it, showing and verifying end after 15 minutes
+	classOther   class = "other"
 )
 
 // The base rates a minute and caller. Addresses without a valid token share the
 // same numbers tenfold: a venue or a carrier puts many phones behind one.
-var baseRates = map[class]int{classShow: 30, classVerify: 120, classOther: 60}
+var baseRates = map[class]int{classShow: 30, classVerify: 120, classRefresh: 60, classOther: 60}
 
 const addressFactor = 10
 
@@ -106,6 +107,7 @@ func New(cfg Config) *API {
 	// hold in a few batches; showing never waits.
 	a.gates[classShow] = limit.NewGate(512, 1024, 500*time.Millisecond)
 	a.gates[classVerify] = limit.NewGate(2048, 2048, 2*time.Second)
+	a.gates[classRefresh] = limit.NewGate(256, 1024, 2*time.Second)
 	a.gates[classOther] = limit.NewGate(256, 256, 500*time.Millisecond)
 
 	hc := huma.DefaultConfig("citycode", cfg.Version)

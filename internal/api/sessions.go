@@ -41,22 +41,22 @@ type refreshRequest struct {
 func (a *API) registerSessions() {
 	type refreshIn struct{ Body refreshRequest }
 	register(a, route{method: http.MethodPost, path: "/v1/sessions/refresh", id: "refresh-session",
-		summary: "A fresh access token for a refresh token, which is used up", caller: anyone, class: classOther, ownRate: true, errors: []int{http.StatusUnauthorized}},
+		summary: "A fresh access token for a refresh token, which is used up", caller: anyone, class: classRefresh, ownRate: true, errors: []int{http.StatusUnauthorized}},
 		func(ctx context.Context, c *Call, in *refreshIn) (*signedInOut, error) {
 			// A carrier's phones share addresses and refresh every 15 minutes: those
 			// with a token of ours are counted by session, the rest by address.
 			var err error
 			if id, ok := a.cfg.Sessions.RefreshOf(in.Body.RefreshToken); ok {
-				err = a.counted(classOther, a.rates, "refresh "+strconv.FormatInt(id, 16))
+				err = a.counted(classRefresh, a.rates, "refresh "+strconv.FormatInt(id, 16))
 			} else {
-				err = a.withinRate(&Call{Address: c.Address}, classOther)
+				err = a.withinRate(&Call{Address: c.Address}, classRefresh)
 			}
 			if err != nil {
 				return nil, err
 			}
 			// Strangers may call this: one who sends a body byte by byte must not
 			// hold a place meanwhile.
-			leave, err := a.enter(ctx, classOther)
+			leave, err := a.enter(ctx, classRefresh)
 			if err != nil {
 				return nil, err
 			}
@@ -82,27 +82,25 @@ type Demo struct {
 	SignIn func(ctx context.Context, persona string) (session.Tokens, *session.Principal, error)
 }
 
-// Persona is an invented person to try the demo as.
+// Persona is an invented person to try the demo as. Name and number are shown
+// in the clear, because they are invented.
 type Persona struct {
-	Name       string // resident-green, …
-	Title, Try map[string]string
-	App        string // resident or verifier
-	Person     DemoPerson
-}
-
-// DemoPerson is shown in the clear, because it is invented.
-type DemoPerson struct {
-	Name           string `json:"name"`
-	DocumentKind   string `json:"document_kind"`
-	DocumentNumber string `json:"document_number"`
+	Persona        string // resident-green, …
+	Title, Try     map[string]string
+	App            string // resident or verifier
+	Name           string
+	DocumentKind   string
+	DocumentNumber string
 }
 
 type personaInfo struct {
-	Persona string     `json:"persona"`
-	Title   string     `json:"title"`
-	Try     string     `json:"try" doc:"What to try as this person"`
-	App     string     `json:"app" enum:"resident,verifier"`
-	Person  DemoPerson `json:"person"`
+	Persona        string `json:"persona"`
+	Title          string `json:"title"`
+	Try            string `json:"try" doc:"What to try as this person"`
+	App            string `json:"app" enum:"resident,verifier"`
+	Name           string `json:"name,omitempty" doc:"In the clear: invented"`
+	DocumentKind   string `json:"document_kind,omitempty"`
+	DocumentNumber string `json:"document_number,omitempty"`
 }
 
 type personas struct {
@@ -120,7 +118,7 @@ func (a *API) registerDemo() {
 			o := &listOut{}
 			o.Body.Items = []personaInfo{}
 			for _, p := range a.cfg.Demo.Personas {
-				o.Body.Items = append(o.Body.Items, personaInfo{p.Name, p.Title[c.Lang], p.Try[c.Lang], p.App, p.Person})
+				o.Body.Items = append(o.Body.Items, personaInfo{p.Persona, p.Title[c.Lang], p.Try[c.Lang], p.App, p.Name, p.DocumentKind, p.DocumentNumber})
 			}
 			return o, nil
 		})

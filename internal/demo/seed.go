@@ -48,8 +48,8 @@ func (c *City) Interface(sessions *session.Store) *api.Demo {
 	}}
 	for _, p := range Personas() {
 		d.Personas = append(d.Personas, api.Persona{
-			Name: p.Name, Title: p.Title, Try: p.Try, App: p.App,
-			Person: api.DemoPerson{Name: p.Record.Name, DocumentKind: string(p.Record.Document.Kind), DocumentNumber: p.Record.Document.Number},
+			Persona: p.Name, Title: p.Title, Try: p.Try, App: p.App,
+			Name: p.Record.Name, DocumentKind: string(p.Record.Document.Kind), DocumentNumber: p.Record.Document.Number,
 		})
 	}
 	return d

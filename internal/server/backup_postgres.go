@@ -135,11 +135,17 @@ func (s *postgresServer) dump(ctx context.Context, schema, file string) error {
 // load puts both dumps into their schemas, in one transaction.
 func (s *postgresServer) load(ctx context.Context, mainFile, keysFile, keyFileID string) error {
 	parts := []*part{{file: mainFile, schema: s.schema}, {file: keysFile, schema: s.schema + "_person_keys"}}
+	defer func() {
+		for _, p := range parts {
+			if p.list != "" {
+				os.Remove(p.list)
+			}
+		}
+	}()
 	for _, p := range parts {
 		if err := p.read(ctx); err != nil {
 			return err
 		}
-		defer os.Remove(p.list)
 		if err := s.empty(ctx, p); err != nil {
 			return err
 		}

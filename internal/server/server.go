@@ -36,6 +36,7 @@ type Config struct {
 	TrustedProxies []netip.Prefix   // only these may say for whom they ask
 	MetricsListen  string           // own listener for /metrics; "" with MetricsHere
 	MetricsHere    bool             // serve /metrics beside the pages (demo)
+	DrainDelay     time.Duration    // how long to go on after ceasing to be ready
 	City           api.City
 	Scenes         *scene.Book // nil: the shipped ones
 	RateFactor     int
@@ -207,13 +208,23 @@ func (s *Server) Run(ctx context.Context) error {
 		s.draining.Store(true)
 		s.api.Drain()
 		s.cfg.Log.Info("draining")
+		if s.cfg.DrainDelay > 0 { // so that balancers see /readyz say 503 first
+			time.Sleep(s.cfg.DrainDelay)
+		}
 		deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 		defer cancel()
-		err := front.Shutdown(deadline)
-		if side != nil {
-			err = errors.Join(err, side.Shutdown(deadline))
+		for _, h := range []*http.Server{front, side} {
+			if h == nil {
+				continue
+			}
+			// Whoever sends a body byte by byte doesn't keep the process from ending;
+			// no answer that was promised is cut, because handlers end before this.
+			if err := h.Shutdown(deadline); err != nil {
+				s.cfg.Log.Warn("connections cut after the time to drain", "error", err)
+				_ = h.Close()
+			}
 		}
-		return err
+		return nil
 	})
 	err = g.Wait()
 	s.scans.Close()

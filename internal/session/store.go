@@ -81,15 +81,15 @@ func (s *Store) Start(ctx context.Context, st Start) (Tokens, *Principal, error)
 	id := int64(binary.BigEndian.Uint64(raw[:]) >> 1)
 	now := s.cfg.Now().UnixMilli()
 	until := now + st.SteppedUpFor.Milliseconds()
-	err := s.cfg.DB.Append(ctx, func(ctx context.Context, q db.Querier) error {
+	p, err := s.principal(ctx, id, st.Person, st.Channel, st.Level, until)
+	if err != nil {
+		return Tokens{}, nil, err
+	}
+	err = s.cfg.DB.Append(ctx, func(ctx context.Context, q db.Querier) error {
 		_, err := q.Exec(ctx, `insert into session (id, person, channel, created_at, last_used_at, counter, rotated_at, level, stepped_up_until)
 			values ($1, $2, $3, $4, $4, 1, $4, $5, $6)`, id, int64(st.Person), st.Channel, now, int64(st.Level), until)
 		return err
 	})
-	if err != nil {
-		return Tokens{}, nil, err
-	}
-	p, err := s.principal(ctx, id, st.Person, st.Channel, st.Level, until)
 	if err != nil {
 		return Tokens{}, nil, err
 	}

@@ -115,9 +115,9 @@ func (d *Desk) Check(ctx context.Context, r Request) (Answer, error) {
 		if sc.Scheme != "" {
 			a.Status = &dec.Status
 		}
-		a.Subject, err = d.subject(ctx, e.Scan.Subject, sc)
+		a.Subject = d.subject(ctx, e.Scan.Subject, sc)
 	}
-	return a, err
+	return a, nil
 }
 
 // repeat rebuilds the answer to a request that was made before from its record.
@@ -135,9 +135,9 @@ func (d *Desk) repeat(ctx context.Context, r Request, id scan.ID, sc scene.Scene
 		a.Status = &status.Status{Scheme: sc.Scheme, Color: s.Color, AsOf: s.At}
 	}
 	if d.Now().Sub(s.At) <= DisclosureWindow {
-		a.Subject, err = d.subject(ctx, s.Subject, sc)
+		a.Subject = d.subject(ctx, s.Subject, sc)
 	}
-	return a, err
+	return a, nil
 }
 
 func (d *Desk) answer(r Request, s *scan.Scan) Answer {
@@ -147,13 +147,16 @@ func (d *Desk) answer(r Request, s *scan.Scan) Answer {
 	}
 }
 
-func (d *Desk) subject(ctx context.Context, who code.Handle, sc scene.Scene) (*Subject, error) {
+// subject is what the scene discloses. The scan is on disk by now: when the
+// person can't be read (the database went away, or they were erased a moment
+// ago) the answer goes out without them instead of not at all.
+func (d *Desk) subject(ctx context.Context, who code.Handle, sc scene.Scene) *Subject {
 	if len(sc.Discloses) == 0 {
-		return nil, nil
+		return nil
 	}
 	p, err := d.People.Get(ctx, who)
 	if err != nil {
-		return nil, err
+		return nil
 	}
 	show := func(f scene.Field, clear string, mask func(string) string) string {
 		switch sc.Discloses[f] {
@@ -169,7 +172,7 @@ func (d *Desk) subject(ctx context.Context, who code.Handle, sc scene.Scene) (*S
 		DocumentNumber: show(scene.DocumentNumber, p.Document.Number, idnum.MaskNumber),
 		Phone:          show(scene.Phone, p.Phone, idnum.MaskPhone),
 		Photo:          sc.Discloses[scene.Photo] == scene.Shown && p.HasPhoto,
-	}, nil
+	}
 }
 
 // Photo returns the JPEG of a scan's subject to the checker who made the scan,

@@ -308,11 +308,6 @@ export interface components {
         CredentialInfo: {
             kind: string;
         };
-        DemoPerson: {
-            document_kind: string;
-            document_number: string;
-            name: string;
-        };
         DemoSignIn: {
             persona: string;
         };
@@ -377,7 +372,10 @@ export interface components {
         PersonaInfo: {
             /** @enum {string} */
             app: "resident" | "verifier";
-            person: components["schemas"]["DemoPerson"];
+            document_kind?: string;
+            document_number?: string;
+            /** @description In the clear: invented */
+            name?: string;
             persona: string;
             title: string;
             /** @description What to try as this person */
