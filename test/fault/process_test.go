@@ -22,8 +22,9 @@ import (
 // things.
 const patience = 60 * time.Second
 
-// program is the binary under test, built from these sources.
-var program string
+// program is the binary under test, built from these sources; commandTemporary
+// is where its commands may keep temporary files.
+var program, commandTemporary string
 
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "citycode-fault-")
@@ -31,11 +32,21 @@ func TestMain(m *testing.M) {
 		program = filepath.Join(dir, "citycode")
 		err = build(program)
 	}
+	// Commands get a folder for temporary files in which they must leave none.
+	temporary := filepath.Join(dir, "tmp")
+	if err == nil {
+		err = os.Mkdir(temporary, 0o700)
+	}
 	code := 1
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 	} else {
+		commandTemporary = temporary
 		code = m.Run()
+		if left, err := os.ReadDir(temporary); err != nil || len(left) > 0 {
+			fmt.Fprintln(os.Stderr, "FAIL: commands left temporary files:", left, err)
+			code = 1
+		}
 	}
 	os.RemoveAll(dir)
 	os.Exit(code)
@@ -259,7 +270,7 @@ func command(t *testing.T, args ...string) result {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program, args...)
 	var out, notes bytes.Buffer
-	cmd.Env, cmd.Stdout, cmd.Stderr = environment(), &out, &notes
+	cmd.Env, cmd.Stdout, cmd.Stderr = environment("TMPDIR="+commandTemporary), &out, &notes
 	dieWithTest(cmd)
 	err := cmd.Run()
 	if _, exited := errors.AsType[*exec.ExitError](err); err != nil && !exited {
