@@ -14,11 +14,11 @@ type backupCmd struct {
 }
 
 func (c backupCmd) Run(r *run) error {
-	if err := c.exists(); err != nil {
-		return err
-	}
 	if filepath.Clean(c.To) == filepath.Clean(c.PersonKeysTo) {
 		return misused("--to and --person-keys-to must differ: whoever finds one copy must not find the other")
+	}
+	if err := c.exists(); err != nil {
+		return err
 	}
 	cc, err := c.core(r, nil)
 	if err != nil {

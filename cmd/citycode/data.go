@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/citycode/citycode/internal/demo"
@@ -36,6 +37,9 @@ func (d dataFlags) exists() error {
 	}
 	if _, err := os.Stat(d.Data); errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("there is no data folder %s (give it with --data)", d.Data)
+	}
+	if _, err := os.Stat(filepath.Join(d.Data, "citycode.db")); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no database in %s: give the right folder with --data, or make one with citycode migrate", d.Data)
 	}
 	return nil
 }
