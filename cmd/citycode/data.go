@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/citycode/citycode/internal/demo"
+	"github.com/citycode/citycode/internal/fault"
 	"github.com/citycode/citycode/internal/server"
 )
 
@@ -39,7 +40,7 @@ func (d dataFlags) exists() error {
 		return fmt.Errorf("there is no data folder %s (give it with --data)", d.Data)
 	}
 	if _, err := os.Stat(filepath.Join(d.Data, "citycode.db")); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("there is no database in %s: give the right folder with --data, or make one with citycode migrate", d.Data)
+		return fault.New(fault.NotFound, "no_database", "there is no database in %s: give the right folder with --data, or make one with citycode migrate", d.Data)
 	}
 	return nil
 }
