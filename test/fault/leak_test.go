@@ -35,6 +35,15 @@ func residents(n int) []person.Record {
 	return append(all, people...)
 }
 
+// citySize is how many residents are looked for: all of an ordinary demo in
+// `make fault`.
+func citySize() int {
+	if os.Getenv("CITYCODE_FAULT_KILLS") != "" {
+		return 10_000
+	}
+	return 300
+}
+
 // newcomers are people that the test imports, each with a photo.
 func newcomers() []person.Record {
 	var all []person.Record
@@ -221,7 +230,7 @@ func unsealed(t *testing.T, people []person.Record) string {
 
 func TestTheSearchFindsWhatIsNotSealed(t *testing.T) {
 	t.Parallel()
-	people := append(residents(300), newcomers()...)
+	people := append(residents(citySize()), newcomers()...)
 	s := newSearcher(secretsOf(people))
 	var files [][]byte
 	dir := unsealed(t, people)
@@ -246,13 +255,16 @@ func TestTheSearchFindsWhatIsNotSealed(t *testing.T) {
 		if _, err := q.Exec(ctx, "create table unsealed (text text, utf8 bytea, little bytea, big bytea)"); err != nil {
 			return err
 		}
-		forms := encodings()
+		var texts []string
+		var forms [3][][]byte
 		for _, x := range secretsOf(people) {
-			if _, err := q.Exec(ctx, "insert into unsealed (text, utf8, little, big) values ($1, $2, $3, $4)", x.text, forms[0].bytes(x.text), forms[1].bytes(x.text), forms[2].bytes(x.text)); err != nil {
-				return err
+			texts = append(texts, x.text)
+			for i, e := range encodings()[:3] {
+				forms[i] = append(forms[i], e.bytes(x.text))
 			}
 		}
-		return nil
+		_, err := q.Exec(ctx, "insert into unsealed (text, utf8, little, big) select * from unnest($1::text[], $2::bytea[], $3::bytea[], $4::bytea[])", texts, forms[0], forms[1], forms[2])
+		return err
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -264,7 +276,7 @@ func TestTheSearchFindsWhatIsNotSealed(t *testing.T) {
 
 func TestNothingThatIsWrittenShowsAPerson(t *testing.T) {
 	each(t, func(t *testing.T, p place) {
-		const size = 300
+		size := citySize()
 		people, temporary := newcomers(), t.TempDir()
 		secrets := secretsOf(append(append(residents(size), people...), rejected()...))
 		for i, n := range people {

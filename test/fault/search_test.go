@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf16"
@@ -20,8 +21,8 @@ type secret struct {
 	what string // whose what
 	text string
 	// short counts in UTF-8 only where it isn't part of a longer number: the
-	// eight digits of a birth date turn up by chance in ids (of 18 digits) and
-	// moments (of 13).
+	// eight digits of a birth date turn up by chance in ids (of 18 digits),
+	// moments (of 13) and sealed values in hexadecimal (of hundreds).
 	short bool
 }
 
@@ -50,6 +51,7 @@ func secretsOf(people []person.Record) []secret {
 type encoding struct {
 	name  string
 	bytes func(string) []byte
+	hex   bool
 }
 
 func utf8Bytes(s string) []byte { return []byte(s) }
@@ -74,23 +76,24 @@ func encodings() []encoding {
 	little, big := utf16Bytes(binary.LittleEndian), utf16Bytes(binary.BigEndian)
 	return []encoding{
 		{name: "UTF-8", bytes: utf8Bytes}, {name: "UTF-16LE", bytes: little}, {name: "UTF-16BE", bytes: big},
-		{name: "UTF-8 in hexadecimal", bytes: inHex(utf8Bytes)}, {name: "UTF-16LE in hexadecimal", bytes: inHex(little)}, {name: "UTF-16BE in hexadecimal", bytes: inHex(big)},
+		{name: "UTF-8 in hexadecimal", bytes: inHex(utf8Bytes), hex: true}, {name: "UTF-16LE in hexadecimal", bytes: inHex(little), hex: true}, {name: "UTF-16BE in hexadecimal", bytes: inHex(big), hex: true},
 	}
 }
 
-// shortest is how long a pattern must be to mean something. A name of two
-// characters has four bytes in UTF-16: a data folder of 10 MB of sealed bytes
-// holds a given one by chance with 10e6/2^32 = 0.2 %, so that of a hundred such
-// names one would be "found" in every fourth run. They are looked for in UTF-8
-// (six bytes: once in 280,000 runs for a hundred names) and in hexadecimal;
-// the longer names, kept in the same columns, stand for them in UTF-16.
+// shortest is how many bytes a pattern must have to mean something. A name of
+// two characters has four in UTF-16: ten million bytes of sealed data hold a
+// given one by chance with 10e6/2^32 = 0.2 %, so that of a hundred such names
+// one would be "found" in every fourth run. They are looked for in UTF-8 (six
+// bytes: once in 280,000 runs for a hundred names); the longer names, kept in
+// the same columns, stand for them in UTF-16.
 const shortest = 6
 
 // searcher finds many patterns in one pass.
 type searcher struct {
 	patterns []pattern
 	pairs    [1 << 16]bool    // first two bytes of any
-	heads    map[uint32][]int // patterns by their first four
+	lengths  map[uint32][]int // of the patterns with these first four bytes
+	texts    map[string][]int // patterns by their bytes
 }
 
 type pattern struct {
@@ -100,16 +103,19 @@ type pattern struct {
 }
 
 func newSearcher(secrets []secret) *searcher {
-	s := &searcher{heads: make(map[uint32][]int)}
+	s := &searcher{lengths: make(map[uint32][]int), texts: make(map[string][]int)}
 	for _, x := range secrets {
 		for _, e := range encodings() {
 			b := e.bytes(x.text)
-			if len(b) < shortest {
+			if size := len(b); size < shortest || e.hex && size/2 < shortest {
 				continue
 			}
 			head := binary.BigEndian.Uint32(b)
 			s.pairs[head>>16] = true
-			s.heads[head] = append(s.heads[head], len(s.patterns))
+			if !slices.Contains(s.lengths[head], len(b)) {
+				s.lengths[head] = append(s.lengths[head], len(b))
+			}
+			s.texts[string(b)] = append(s.texts[string(b)], len(s.patterns))
 			s.patterns = append(s.patterns, pattern{x, e.name, b})
 		}
 	}
@@ -122,19 +128,27 @@ func (s *searcher) search(data []byte, found func(p *pattern, at int)) {
 		if !s.pairs[binary.BigEndian.Uint16(data[i:])] {
 			continue
 		}
-		for _, n := range s.heads[binary.BigEndian.Uint32(data[i:])] {
-			p := &s.patterns[n]
-			if end := i + len(p.bytes); end <= len(data) && string(data[i:end]) == string(p.bytes) && !(p.short && p.encoding == "UTF-8" && inNumber(data, i, end)) {
-				found(p, i)
+		for _, length := range s.lengths[binary.BigEndian.Uint32(data[i:])] {
+			end := i + length
+			if end > len(data) {
+				continue
+			}
+			for _, n := range s.texts[string(data[i:end])] {
+				if p := &s.patterns[n]; !(p.short && p.encoding == "UTF-8" && inNumber(data, i, end)) {
+					found(p, i)
+				}
 			}
 		}
 	}
 }
 
-// inNumber says whether data[from:to] lies in a run of 13 digits or more.
+// inNumber says whether data[from:to] lies in a run of 13 hexadecimal digits or
+// more.
 func inNumber(data []byte, from, to int) bool {
 	const longest = 12
-	digit := func(i int) bool { return i >= 0 && i < len(data) && data[i] >= '0' && data[i] <= '9' }
+	digit := func(i int) bool {
+		return i >= 0 && i < len(data) && (data[i] >= '0' && data[i] <= '9' || data[i] >= 'a' && data[i] <= 'f')
+	}
 	for digit(from-1) && to-from <= longest {
 		from--
 	}
