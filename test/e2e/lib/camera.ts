@@ -83,10 +83,12 @@ function inPage(options: { devices: string[]; torch: boolean }): void {
     draw.drawImage(seen, (-seen.naturalWidth * scale) / 2, (-seen.naturalHeight * scale) / 2, seen.naturalWidth * scale, seen.naturalHeight * scale)
     draw.restore()
   }
+  let ticks = 0
   setInterval(() => {
     for (const track of tracks) if (track.readyState === 'ended') tracks.delete(track)
-    if (tracks.size > 0) paint()
-  }, 66)
+    // A bare wall needs few frames, and each one costs the machine a look for codes.
+    if (tracks.size > 0 && (seen !== null || ++ticks % 4 === 0)) paint()
+  }, 80)
 
   const camera: InPage = {
     opened: [],

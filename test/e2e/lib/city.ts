@@ -26,11 +26,10 @@ export interface Person {
   document_number: string
 }
 
-export interface Persona {
+export interface Persona extends Person {
   persona: string
   title: string
   app: 'resident' | 'verifier'
-  person: Person
 }
 
 export interface CodeAnswer {

@@ -14,6 +14,8 @@ export interface PhoneOptions {
   size?: 'normal' | 'large'
   width?: number
   height?: number
+  /** Device pixels a CSS pixel; default 2 on phones. */
+  scale?: number
   /** Default a camera with nothing before it; null leaves Chromium as it is, without any. */
   camera?: CameraOptions | null
   /** What the verifier chose on this device. */
@@ -64,6 +66,8 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
     expect(guard.findings, 'what no page may do').toEqual([])
     const log = city.log.slice(before)
     expect(log.split('\n').filter((line) => /level=ERROR|panic/.test(line)), 'errors in the log of the server').toEqual([])
+    const personal = (await city.personas()).flatMap((person) => [person.name, person.document_number])
+    expect(personal.filter((text) => log.includes(text)), 'personal data in the log of the server').toEqual([])
   }, { auto: true }],
 
   ownCity: async ({}, use) => {
@@ -82,7 +86,7 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
       const { language = 'zh-CN', size = 'normal', width = 414, height = 896, city = shared, camera = {} } = options
       const origin = options.origin ?? city.url
       const context = await (options.browser ?? browser).newContext({
-        viewport: { width, height }, deviceScaleFactor: width < 800 ? 2 : 1, isMobile: width < 800, hasTouch: width < 1000,
+        viewport: { width, height }, deviceScaleFactor: options.scale ?? (width < 800 ? 2 : 1), isMobile: width < 800, hasTouch: width < 1000,
         locale: language === 'en' ? 'en-GB' : 'zh-CN',
         // Not the city's zone: pages must show the city's time wherever the phone thinks it is.
         timezoneId: 'Europe/London',

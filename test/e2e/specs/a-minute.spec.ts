@@ -20,7 +20,7 @@ test.beforeAll(async ({ city, browser }) => {
 })
 
 test('a code with one character changed is never valid and discloses nothing', async ({ phone, city }) => {
-  const { person } = await city.persona('resident-green')
+  const person = await city.persona('resident-green')
   const verifier = await openScanner(phone)
   // The first character holds version and kind, the 3rd the key, the 20th and the 60th sealed bytes.
   for (const at of [0, 2, 19, 40, 59]) {
@@ -43,7 +43,7 @@ test('a code with one character changed is never valid and discloses nothing', a
 })
 
 test('an identity check shows photo, masked name and masked number, and no colour', async ({ phone, city }) => {
-  const { person } = await city.persona('resident-red')
+  const person = await city.persona('resident-red')
   const resident = await showCode(phone, 'resident-red')
   const verifier = await openScanner(phone)
   await verifier.page.getByTestId('scene-select').selectOption('id-check')
@@ -69,7 +69,7 @@ test('an identity check shows photo, masked name and masked number, and no colou
 })
 
 test('a minute later the same code is expired, and nothing is disclosed', async ({ phone, city }) => {
-  const { person } = await city.persona('resident-green')
+  const person = await city.persona('resident-green')
   const verifier = await openScanner(phone)
   await until(90_000, 'the code to be over', () => Date.now() > Date.parse(old.code.issued_at) + 61_000)
   const answer = await scan(verifier, oldPicture)

@@ -59,7 +59,7 @@ test('a code in lower case, with spaces or a line end around it is still the cod
 })
 
 test('cut, doubled and oversized texts are malformed and say what is wrong', async ({ phone, city }) => {
-  const { person } = await city.persona('resident-green')
+  const person = await city.persona('resident-green')
   const verifier = await openScanner(phone)
   const { text } = (await city.mint('resident-green')).code
   const forms: [string, string, RegExp][] = [

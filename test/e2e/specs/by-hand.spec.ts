@@ -41,7 +41,7 @@ test('a person who types is not a hand scanner', async ({ phone }) => {
 })
 
 test('typing a code in', async ({ phone, city }) => {
-  const { person } = await city.persona('resident-yellow')
+  const person = await city.persona('resident-yellow')
   const verifier = await openScanner(phone)
   const sent = verifier.page.waitForRequest(isScan)
   const answer = await enter(verifier.page, (await city.mint('resident-yellow')).code.text)

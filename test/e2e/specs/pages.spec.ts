@@ -10,8 +10,8 @@ test.describe.configure({ mode: 'parallel' })
 
 for (const { name, spoken, open } of states) {
   test(`${name} is accessible, translated and in its bounds`, async ({ phone, city, guard }) => {
-    const small = { width: 360, height: 740 }
-    const names = (await city.personas()).flatMap(({ person }) => [person.name, masked(person.name)])
+    const small = { width: 360, height: 740, scale: 1 }
+    const names = (await city.personas()).flatMap(({ name }) => [name, masked(name)])
     const { page } = await open({ phone, city, guard }, small)
     await check(page, 'zh-CN', names)
     if (spoken) {

@@ -139,7 +139,7 @@ test('the guard pattern moves, and steps each second for people who asked for le
 })
 
 test('who looked at me, why this colour, and my details, each with the numbers masked', async ({ phone, city }) => {
-  const { person } = await city.persona('resident-red')
+  const person = await city.persona('resident-red')
   const { page } = await showCode(phone, 'resident-red')
   await page.locator('a[href="#/why"]').click()
   await expect(page.getByTestId('why')).toContainText('红码')

@@ -12,7 +12,7 @@ const cases = [
 
 for (const { color, admission, word, label } of cases) {
   test(`from the home page to the result: ${color} means ${admission}`, async ({ phone, city }) => {
-    const { person } = await city.persona(`resident-${color}`)
+    const person = await city.persona(`resident-${color}`)
     const me = await city.persona('verifier')
 
     // The resident's phone.
@@ -53,7 +53,7 @@ for (const { color, admission, word, label } of cases) {
 
     // Who scanned, when, and which scan, over everything.
     const mark = verifier.page.getByTestId('watermark')
-    await expect(mark).toContainText(masked(me.person.name))
+    await expect(mark).toContainText(masked(me.name))
     await expect(mark).toContainText(cityTime(answer.verified_at))
     await expect(mark).toContainText(answer.id.slice(-8))
     expect(await mark.boundingBox()).toEqual(field)
@@ -81,10 +81,10 @@ for (const { color, admission, word, label } of cases) {
     // The resident can see who looked.
     await resident.page.locator('a[href="#/looks"]').click()
     const look = resident.page.getByTestId('looks').getByRole('listitem').first()
-    await expect(look).toContainText(masked(me.person.name))
+    await expect(look).toContainText(masked(me.name))
     await expect(look).toContainText('场所出入')
     await expect(look.locator('time')).toHaveAttribute('datetime', answer.verified_at)
-    expect(await everything(resident.page)).not.toContain(me.person.name)
+    expect(await everything(resident.page)).not.toContain(me.name)
   })
 }
 
@@ -150,7 +150,7 @@ test("the verifier's own scans and counts of today", async ({ phone, city }) => 
   await expect(newest).toContainText('黄码')
   await expect(newest.locator('time')).toHaveText(cityTime(answer.verified_at).slice(11))
   // Whom was scanned is not for the verifier's list.
-  const { person } = await city.persona('resident-yellow')
+  const person = await city.persona('resident-yellow')
   expect(await everything(verifier.page)).not.toContain(masked(person.name))
   await newest.getByRole('link').click()
   await expect(verifier.page.getByTestId('record')).toContainText(answer.id)

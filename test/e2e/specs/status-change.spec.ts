@@ -6,7 +6,7 @@ import { expect, test } from '../lib/test.ts'
 
 /** As an operator does it: `citycode import status` beside the running server. */
 async function recolor(city: City, persona: string, color: string, reason: string): Promise<void> {
-  const { person } = await city.persona(persona)
+  const person = await city.persona(persona)
   const file = join(city.data, `status-${color}.csv`)
   writeFileSync(file, `document_kind,document_number,scheme,color,reason_code\n${person.document_kind},${person.document_number},health,${color},${reason}\n`)
   try {
@@ -38,13 +38,16 @@ test('a status changed beside the server turns the open page red by itself, and 
 
 test('without its stream of events the page learns of a change with the next code', async ({ phone, city, guard }) => {
   guard.expectNetworkFailures()
-  const resident = await phone({ as: 'elder' })
+  const resident = await phone({ as: 'elder', clock: 'now' })
   await resident.page.route('**/v1/me/status/events', (route) => route.abort())
   await resident.page.goto(`${city.url}/app/`)
   await expect(resident.page.getByTestId('status-card')).toHaveAttribute('data-color', 'green')
   try {
     await recolor(city, 'elder', 'yellow', 'close_contact')
-    await expect(resident.page.getByTestId('status-card')).toHaveAttribute('data-color', 'yellow', { timeout: 60_000 })
+    await expect(async () => {
+      await resident.page.clock.fastForward(31_000)
+      await expect(resident.page.getByTestId('status-card')).toHaveAttribute('data-color', 'yellow', { timeout: 3_000 })
+    }).toPass({ timeout: 60_000 })
   } finally {
     await recolor(city, 'elder', 'green', 'no_adverse_record')
   }
