@@ -154,7 +154,7 @@ func (k *Keeper) tell(old, held *held) {
 			continue
 		}
 		last := in.seq[len(in.seq)-1]
-		k.log.Info("key generations read", "ring", name, "held", len(in.all), "last", last.Number, "last_begins", last.NotBefore)
+		k.log.Debug("key generations read", "ring", name, "held", len(in.all), "last", last.Number, "last_begins", last.NotBefore)
 	}
 }
 
