@@ -6,6 +6,7 @@ import { SOUNDS, VIBRATIONS } from './feedback.ts'
 const judged = (outcome: string, admission: string, photo = false): Judged => ({
   outcome,
   admission,
+  status: { scheme: 'health', color: 'green', label: '绿码' },
   ...(photo ? { subject: { name: '张*三', photo_url: '/v1/verifications/x/photo' } } : {}),
 })
 
@@ -69,6 +70,10 @@ test('scanning goes on by itself after an admission only', () => {
 test('scanning does not go on by itself when switched off, or when there is a photo to compare', () => {
   expect(returnAfter(judged('valid', 'admit'), 0)).toBeNull()
   expect(returnAfter(judged('valid', 'admit', true), 1_500)).toBeNull()
+})
+
+test('scanning does not go on by itself where no colour decides: the document must be looked at', () => {
+  expect(returnAfter({ outcome: 'valid', admission: 'admit', subject: { name: '张*三' } }, 1_500)).toBeNull()
 })
 
 test('each tone sounds and vibrates in its own way', () => {

@@ -29,6 +29,7 @@ export interface Presentation {
 export interface Judged {
   outcome: string
   admission: string
+  status?: Verification['status']
   subject?: Verification['subject']
 }
 
@@ -68,12 +69,13 @@ function isKnown(outcome: string): outcome is Exclude<Outcome, 'valid' | 'unconf
 
 /**
  * How long an admitted result stays before scanning goes on by itself; null when it stays until
- * somebody taps. Anything but an admission must be read, and a photo must be compared.
+ * somebody taps. Anything but an admission must be read, and where no colour decides, a photo or a
+ * document must be compared.
  */
 export function returnAfter(judged: Judged, settingMs: number): number | null {
   if (settingMs <= 0) return null
   const admitted = judged.outcome === 'valid' && judged.admission === 'admit'
-  return admitted && !judged.subject?.photo_url ? settingMs : null
+  return admitted && judged.status && !judged.subject?.photo_url ? settingMs : null
 }
 
 /** Why the server verifies nothing for this person or scene: names of the messages under `away`. */
